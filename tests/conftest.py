@@ -1,0 +1,53 @@
+"""Share fixtures between the tests."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.factories import corpus, make_ct
+
+
+@pytest.fixture
+def ct(tmp_path: Path) -> Path:
+    """Give a small CT image."""
+    return make_ct(tmp_path / "ct.dcm")
+
+
+@pytest.fixture(scope="session")
+def corpus_files() -> list[Path]:
+    """List the corpus; skip where there is none."""
+    folder = corpus()
+    if folder is None:
+        pytest.skip("DCMTOOLS_CORPUS names no folder of files")
+    return sorted(path for path in folder.iterdir() if path.is_file())
+
+
+@pytest.fixture(autouse=True)
+def _no_user_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Keep the configuration and environment of whoever runs the tests out of them."""
+    for name in [name for name in os.environ if name.startswith("DCMTOOLS_")]:
+        if name not in ("DCMTOOLS_CORPUS", "DCMTOOLS_REQUIRE_PEERS"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-config"))
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+def need(program: str) -> str:
+    """Find a program of another toolkit; skip without it, fail where peers are required."""
+    found = shutil.which(program)
+    if found is None and os.environ.get("DCMTOOLS_REQUIRE_PEERS"):
+        pytest.fail(f"{program} is not installed and DCMTOOLS_REQUIRE_PEERS is set")
+    if found is None:
+        pytest.skip(f"{program} is not installed")
+    return found
+
+
+@pytest.fixture
+def program() -> Callable[[str], str]:
+    """Give the function that finds a program of another toolkit."""
+    return need
