@@ -1,0 +1,139 @@
+"""Define the options that commands share, each in one place."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperOption
+
+from dcmtools.output.emit import is_terminal
+from dcmtools.output.talk import QUIET, Talk
+
+
+class Color(StrEnum):
+    """When to use colour."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(slots=True)
+class Settings:
+    """What the options of all commands say.
+
+    Parameters
+    ----------
+    verbosity : int
+        From `dcmtools.output.talk.QUIET` to `DETAIL`.
+    log_file : Path or None
+        A file that gets all that is said.
+    color : Color
+        When to use colour.
+    """
+
+    verbosity: int = 0
+    log_file: Path | None = None
+    color: Color = Color.AUTO
+
+    def talk(self, command: str) -> Talk:
+        """Give the voice of a command."""
+        return Talk(f"dcmtools {command}", self.verbosity, self.log_file)
+
+    @property
+    def stdout_color(self) -> bool:
+        """Whether data on stdout is to be coloured."""
+        from os import environ  # noqa: PLC0415
+
+        if self.color is not Color.AUTO:
+            return self.color is Color.ALWAYS
+        return is_terminal() and not environ.get("NO_COLOR")
+
+
+def is_dicom(path: Path) -> bool:
+    """Tell whether a file that is to be written is one that must not be lost."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132).endswith(b"DICM")
+    except (OSError, ValueError):
+        return False
+
+
+def _keep(context: typer.Context, option: Any, value: Any) -> None:  # noqa: ANN401
+    settings = context.ensure_object(Settings)
+    if option.name == "verbose" and value:
+        settings.verbosity = value
+    elif option.name == "quiet" and value:
+        settings.verbosity = QUIET
+    elif option.name == "log_file" and value:
+        if is_dicom(Path(value)):
+            raise typer.BadParameter(f"{value} is a DICOM file.", context, option)
+        settings.log_file = Path(value)
+    elif option.name == "color" and value:
+        if value not in list(Color):
+            choices = ", ".join(Color)
+            raise typer.BadParameter(f"'{value}' is not one of {choices}.", context, option)
+        settings.color = Color(value)
+
+
+def global_options() -> list[TyperOption]:
+    """Make the options that may stand before and after the name of a command."""
+    shared: dict[str, Any] = {"expose_value": False, "callback": _keep}
+    return [
+        TyperOption(
+            param_decls=["-v", "--verbose"],
+            count=True,
+            help="Say what is being done; -vv how.",
+            **shared,
+        ),
+        TyperOption(
+            param_decls=["-q", "--quiet"], is_flag=True, help="Say nothing but errors.", **shared
+        ),
+        TyperOption(
+            param_decls=["--log-file"], metavar="FILE", help="Write messages to FILE too.", **shared
+        ),
+        TyperOption(
+            param_decls=["--color"],
+            metavar="[auto|always|never]",
+            help="When to use colour; NO_COLOR is heeded.",
+            **shared,
+        ),
+    ]
+
+
+class Command(TyperCommand):
+    """A command that takes the global options too."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401
+        super().__init__(*arguments, **attributes)
+        self.params += global_options()
+
+
+FilesFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--files-from", metavar="FILE", help="Read the names of files from FILE, - for stdin."
+    ),
+]
+Null = Annotated[
+    bool, typer.Option("-0", "--null", help="Names in --files-from end with NUL, not newline.")
+]
+Recurse = Annotated[
+    bool, typer.Option("--recurse/--no-recurse", "+r/-r", help="Walk folders within folders too.")
+]
+Jobs = Annotated[
+    int,
+    typer.Option("-j", "--jobs", metavar="N", min=0, max=256, help="Processes to use; 0 chooses."),
+]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        readable=False,
+        help="Write a line of JSON about each file to FILE.",
+    ),
+]
+FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first file that fails.")]
