@@ -24,7 +24,7 @@ from dcmtools.dataset.elements import (
     Problem,
 )
 from dcmtools.dataset.scan import Scanner
-from dcmtools.dataset.source import WINDOW, Inflated, Source
+from dcmtools.dataset.source import WINDOW, BytesSource, Inflated, Source
 from dcmtools.errors import NotDicomError
 
 PREAMBLE = 128
@@ -134,6 +134,16 @@ def read_header(source: Source, name: str, max_inflated: int) -> Header:
         problems.append(Problem(start, why, damage=False))
     encoding = _check(source, end, declared, problems)
     return Header(meta, uid, source, end, encoding, problems=problems)
+
+
+def looks_like_dicom(head: bytes) -> bool:
+    """Tell by its first bytes whether something may be a DICOM file."""
+    source = BytesSource(head)
+    return (
+        head[PREAMBLE : PREAMBLE + 4] == _PREFIX
+        or head.startswith((_PREFIX, b"\x02\x00"))
+        or any(_fits(source, 0, candidate) for candidate in _CANDIDATES)
+    )
 
 
 def _read_meta(source: Source, start: int, problems: list[Problem]) -> tuple[list[Element], int]:

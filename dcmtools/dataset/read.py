@@ -11,7 +11,7 @@ from typing import Self
 
 from dcmtools.dataset.element_header import describe
 from dcmtools.dataset.elements import Element, Problem
-from dcmtools.dataset.header import read_header
+from dcmtools.dataset.header import looks_like_dicom, read_header
 from dcmtools.dataset.scan import Scanner
 from dcmtools.dataset.source import DEFAULT_MAX_INFLATED, FileSource
 
@@ -50,7 +50,7 @@ class DicomFile:
         self, path: Path, *, charset: str = "", max_inflated: int = DEFAULT_MAX_INFLATED
     ) -> None:
         self.path = path
-        self._file = FileSource(path)
+        self._file = FileSource(path, looks_like_dicom)
         try:
             self.header = read_header(self._file, str(path), max_inflated)
         except BaseException:
@@ -79,8 +79,9 @@ class DicomFile:
 
     @property
     def is_addressable(self) -> bool:
-        """Tell whether an offset of an element leads to its value in the file itself."""
-        return self._file.is_regular and not self.header.deflated
+        """Tell whether an offset leads to a value that others can read in the file itself."""
+        header = self.header
+        return self._file.is_regular and not header.deflated and not header.encoding.big_endian
 
     @property
     def meta(self) -> list[Element]:

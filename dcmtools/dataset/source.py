@@ -8,11 +8,12 @@ limit.
 import os
 import stat
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from struct import pack
 from typing import IO, Protocol
 
-from dcmtools.errors import InputError, reason
+from dcmtools.errors import InputError, NotDicomError, reason
 
 STDIN = Path("-")
 DEFAULT_MAX_INFLATED = 1 << 30
@@ -46,14 +47,18 @@ class FileSource:
     ----------
     path : Path
         The file; ``-`` is standard input.
+    sniff : callable
+        Tells by its first bytes whether a pipe, which may never end, is worth reading.
 
     Raises
     ------
     InputError
         The file is missing, is a folder or cannot be read.
+    NotDicomError
+        The pipe is not worth reading.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sniff: Callable[[bytes], bool]) -> None:
         self._spool: IO[bytes] | None = None
         self._path = path
         self._block = 0, b""
@@ -64,20 +69,27 @@ class FileSource:
                 os.close(self._fd)
                 raise InputError(str(path), "is a folder")
             if not stat.S_ISREG(status.st_mode):
-                self._fd = self._spooled(self._fd)
+                self._fd = self._spooled(self._fd, sniff)
                 status = os.fstat(self._fd)
         except (OSError, ValueError) as error:  # a ValueError is about NUL in the name
             raise InputError(str(path), reason(error)) from error
         self.size = status.st_size
         self.is_regular = self._spool is None and path is not STDIN
 
-    def _spooled(self, pipe: int) -> int:
+    def _spooled(self, pipe: int, sniff: Callable[[bytes], bool]) -> int:
         import tempfile  # noqa: PLC0415 - only a pipe needs it
 
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         with os.fdopen(pipe, "rb", buffering=0) as stream:
+            sniffed = False
             while chunk := stream.read(_CHUNK):
                 self._spool.write(chunk)
+                if not sniffed and self._spool.tell() >= _CHUNK:
+                    self._spool.seek(0)
+                    sniffed = sniff(self._spool.read())
+                    if not sniffed:
+                        self._spool.close()
+                        raise NotDicomError(str(self._path), "is not a DICOM file")
         self._spool.flush()
         return self._spool.fileno()
 

@@ -220,6 +220,32 @@ def test_a_pipe_has_no_uri() -> None:
     assert "file:" not in ran.stdout
 
 
+@pytest.mark.parametrize("endless", ["yes", "cat /dev/zero"])
+def test_an_endless_pipe_is_no_dicom(endless: str) -> None:
+    command = f"{endless} | {' '.join(DUMP)} -"
+    ran = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (ran.returncode, ran.stderr) == (3, "dcmtools dump: -: is not a DICOM file\n")
+
+
+def test_a_long_pipe_is_read_whole() -> None:
+    make_ct(Path("ct"), PixelData=bytes(3_000_000))
+    command = f"cat ct | {' '.join(DUMP)} - -P PixelData"
+    ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "3000000, 1 PixelData" in ran.stdout
+
+
+def test_bulk_data_in_big_endian_has_no_uri() -> None:
+    body = pack(">HH2sH", 0x0010, 0x0020, b"LO", 4) + b"ID-1"
+    body += pack(">HH2sHI", 0x7FE0, 0x0010, b"OW", 0, 4000) + bytes(4000)
+    path = write(Path("big"), part10(body, "1.2.840.10008.1.2.2"))
+    ran = dump(path, "-f", "json")
+    assert json.loads(ran.stdout)["7FE00010"] == {"vr": "OW"}
+    assert "no URI leads to it" in ran.stderr
+
+
 def test_an_empty_character_set_does_not_undo_the_assumed_one() -> None:
     body = element(0x00080005, "CS", b"") + element(0x00100010, "PN", "Müller ".encode())
     path = write(Path("m"), part10(body))
