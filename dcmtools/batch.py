@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
-from dcmtools.errors import DcmtoolsError, ExitCode, NotDicomError
+from dcmtools.errors import DcmtoolsError, ExitCode, NotDicomError, reason
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -202,8 +202,13 @@ class _Worker:
         context = multiprocessing.get_context("fork" if forks else None)
         self.pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, self.pipe, work), daemon=True)
-        self._process.start()
-        theirs.close()
+        try:
+            self._process.start()
+        except OSError:
+            self.pipe.close()
+            raise
+        finally:
+            theirs.close()
         self.number = -1
         self.task: list[Item] = []
 
@@ -244,7 +249,6 @@ class _Crew:
         try:
             worker = self._idle.pop() if self._idle else _Worker(self._work)
         except OSError:  # too many processes or open files
-            self._jobs = len(self._busy)
             self._done.append((number, task, _work_on(task, self._work)))
             return
         worker.number, worker.task = number, task
@@ -290,14 +294,18 @@ class _Crew:
 
     def _alone(self, item: Item) -> _Result:
         """Work on an item that may have killed a worker, with nothing else at stake."""
-        worker = _Worker(self._work)
-        with suppress(OSError):
-            worker.pipe.send([item])
-        results = self._received(worker)
-        if results is None:
-            why = "the process that worked on it died"
-            return _Result("", Outcome(item.path, Status.FAILED, (why,)))
-        return results[0]
+        why = "the process that worked on it died"
+        try:
+            worker = _Worker(self._work)
+        except OSError as error:
+            why += f", and there can be no other: {reason(error)}"
+        else:
+            with suppress(OSError):  # receiving will tell
+                worker.pipe.send([item])
+            results = self._received(worker)
+            if results is not None:
+                return results[0]
+        return _Result("", Outcome(item.path, Status.FAILED, (why,)))
 
 
 def _serve(

@@ -74,7 +74,7 @@ class FileSource:
         except (OSError, ValueError) as error:  # a ValueError is about NUL in the name
             raise InputError(str(path), reason(error)) from error
         self.size = status.st_size
-        self.is_regular = self._spool is None and path is not STDIN
+        self.is_regular = self._spool is None and path != STDIN
 
     def _spooled(self, pipe: int, sniff: Callable[[bytes], bool]) -> int:
         import tempfile  # noqa: PLC0415 - only a pipe needs it

@@ -61,6 +61,19 @@ def test_more_processes_than_work_cost_nothing() -> None:
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "PID-1\n", "")
 
 
+@pytest.mark.parametrize("descriptors", range(6, 16))
+def test_no_file_is_lost_where_descriptors_run_out(descriptors: int) -> None:
+    folder = many(300)
+    limited = f"ulimit -n {descriptors}; exec {' '.join(DUMP)} {folder} --value -P PatientID -j 2"
+    ran = subprocess.run(
+        ["bash", "-c", limited], capture_output=True, text=True, check=False, timeout=60
+    )
+    rows, failed = ran.stdout.count("PID-1"), ran.stderr.count("too many open files")
+    assert "Traceback" not in ran.stderr
+    assert (rows == 300) == (ran.returncode == 0)
+    assert ran.returncode not in (0, 9) or rows + failed == 300
+
+
 def test_an_odd_first_element_does_not_change_the_encoding() -> None:
     odd = element(0x00080005, "  ", b"ISO_IR 100")
     body = odd + BODY + element(0x7FE00010, "OW", bytes(200_000))
@@ -235,6 +248,21 @@ def test_a_long_pipe_is_read_whole() -> None:
     ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "3000000, 1 PixelData" in ran.stdout
+
+
+def test_standard_input_has_no_uri_even_from_a_file() -> None:
+    path = make_ct(Path("ct"), PixelData=bytes(4000))
+    with path.open("rb") as stream:
+        ran = subprocess.run(
+            [*DUMP, "-", path, "-f", "json", "-j", "2"],
+            stdin=stream,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    first, second = json.loads(ran.stdout)
+    assert first["dataset"]["7FE00010"] == {"vr": "OW"}
+    assert second["dataset"]["7FE00010"]["BulkDataURI"].startswith(path.absolute().as_uri())
 
 
 def test_bulk_data_in_big_endian_has_no_uri() -> None:
