@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dcmtools.dataset import dictionary
-from dcmtools.dataset.bulk import DEFAULT_BULK_SIZE, Bulk, is_bulk
+from dcmtools.dataset.bulk import DEFAULT_BULK_SIZE, Bulk, ModelOptions, is_bulk
 from dcmtools.dataset.dictionary import PRIVATE_GROUP
 from dcmtools.dataset.elements import ENCODING_NAMES, Element, Problem
 from dcmtools.dataset.path import TagPath
@@ -236,7 +236,7 @@ class Dump:
         yield from text_blocks(self._elements(file, meta=False, ancestors=False), file.value, text)
 
     def _model(self, file: DicomFile) -> Iterator[str]:
-        from dcmtools.dataset.json import JsonOptions, json_document, string  # noqa: PLC0415
+        from dcmtools.dataset.json import json_document, string  # noqa: PLC0415
 
         options = self.options
         meta = options.meta
@@ -250,7 +250,7 @@ class Dump:
         if bulk is Bulk.URI and not uri:
             bulk = Bulk.OMIT
             walk = self._noting_bulk(walk)
-        model = JsonOptions(options.simple, bulk, options.bulk_size, uri, self.notes)
+        model = ModelOptions(options.simple, bulk, options.bulk_size, uri, self.notes)
         if options.format is Format.XML:
             from dcmtools.dataset.xml import xml_blocks  # noqa: PLC0415
 

@@ -7,16 +7,23 @@ disagree, what can be read is read, with a warning (PS3.10 section 7, PS3.5 sect
 import zlib
 from dataclasses import dataclass, field
 from itertools import chain
-from struct import unpack_from
 
-from dcmtools.dataset.element_header import ITEM_HEADER, LONGEST_HEADER, explicit_header
+from dcmtools.dataset.element_header import (
+    ITEM_HEADER,
+    LONG,
+    LONGEST_HEADER,
+    TAGS,
+    explicit_header,
+)
 from dcmtools.dataset.elements import (
     ENCODING_NAMES,
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
     IMPLICIT_BIG,
     IMPLICIT_LITTLE,
+    ITEM,
     LONG_VRS,
+    SEQUENCE_END,
     SHORT_VRS,
     UNDEFINED,
     Element,
@@ -43,7 +50,6 @@ _DEFLATED = frozenset(
 )
 _CANDIDATES = (EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG, IMPLICIT_BIG)
 _TRIAL_ELEMENTS = 4
-_ITEM_TAGS = (0xFFFEE000, 0xFFFEE0DD)  # an item, or the end of a sequence
 _TRIAL_GROUPS = range(0x0004, 0x7FE1)
 
 
@@ -105,13 +111,8 @@ def read_header(source: Source, name: str, max_inflated: int) -> Header:
     head = source.window(0, PREAMBLE + 10)[1][: PREAMBLE + 10]
     if not head:
         raise NotDicomError(name, "is empty")
-    if head[PREAMBLE : PREAMBLE + 4] == _PREFIX:
-        start = PREAMBLE + 4
-    elif head.startswith(_PREFIX):
-        start = 4
-    elif head.startswith(b"\x02\x00"):
-        start = 0
-    else:
+    start = _meta_start(head)
+    if start is None:
         return _without_meta(source, name, start=0)
     problems: list[Problem] = []
     meta, end = _read_meta(source, start, problems)
@@ -139,11 +140,17 @@ def read_header(source: Source, name: str, max_inflated: int) -> Header:
 def looks_like_dicom(head: bytes) -> bool:
     """Tell by its first bytes whether something may be a DICOM file."""
     source = BytesSource(head)
-    return (
-        head[PREAMBLE : PREAMBLE + 4] == _PREFIX
-        or head.startswith((_PREFIX, b"\x02\x00"))
-        or any(_fits(source, 0, candidate) for candidate in _CANDIDATES)
-    )
+    fitting = (_fits(source, 0, candidate) for candidate in _CANDIDATES)
+    return _meta_start(head) is not None or any(fitting)
+
+
+def _meta_start(head: bytes) -> int | None:
+    """Find the file meta group by what stands before it, None where nothing points to one."""
+    if head[PREAMBLE : PREAMBLE + 4] == _PREFIX:
+        return PREAMBLE + 4
+    if head.startswith(_PREFIX):
+        return 4
+    return 0 if head.startswith(b"\x02\x00") else None
 
 
 def _read_meta(source: Source, start: int, problems: list[Problem]) -> tuple[list[Element], int]:
@@ -233,7 +240,7 @@ def _fits(source: Source, start: int, encoding: Encoding, *, declared: bool = Fa
     What the header declares needs less to be believed: any group, a single element. An element
     with a VR that is none speaks against explicit VR only where it is not alone.
     """
-    order = ">" if encoding.big_endian else "<"
+    big = encoding.big_endian
     base, block = source.window(start, LONGEST_HEADER * _TRIAL_ELEMENTS)
     left, at, last = source.size - start, start - base, -1
     seen = odd = 0
@@ -243,14 +250,14 @@ def _fits(source: Source, start: int, encoding: Encoding, *, declared: bool = Fa
             break  # behind the window
         if not header.strip(b"\0") and seen:
             break  # zeros behind the data set
-        group, number = unpack_from(f"{order}HH", header)
+        group, number = TAGS[big](header)
         tag = group << 16 | number
         if tag <= last or not (declared or group in _TRIAL_GROUPS):
             return False
         if encoding.implicit:
-            vr, length, size = "", unpack_from(f"{order}I", header, 4)[0], ITEM_HEADER
+            vr, length, size = "", LONG[big](header, 4)[0], ITEM_HEADER
         else:
-            vr, length, size = explicit_header(header, left, big_endian=encoding.big_endian)
+            vr, length, size = explicit_header(header, left, big_endian=big)
         if length == UNDEFINED:
             return _is_item(block[at + size : at + size + 4], encoding, vr)
         if length > left - size:
@@ -265,7 +272,6 @@ def _is_item(following: bytes, encoding: Encoding, vr: str) -> bool:
     """Tell whether an undefined length is followed by what must follow it."""
     if len(following) < 4:  # noqa: PLR2004 - behind the window
         return True
-    hidden = vr == "UN"  # PS3.5 6.2.2: little endian wherever it is
-    order = "big" if encoding.big_endian and not hidden else "little"
-    half = int.from_bytes(following[:2], order) << 16  # type: ignore[arg-type]
-    return half | int.from_bytes(following[2:], order) in _ITEM_TAGS  # type: ignore[arg-type]
+    # PS3.5 6.2.2: what an UN holds is little endian wherever it is
+    group, number = TAGS[encoding.big_endian and vr != "UN"](following)
+    return group << 16 | number in (ITEM, SEQUENCE_END)

@@ -6,14 +6,13 @@ of a data set can exhaust anything. Text is UTF-8, and Specific Character Set sa
 
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 from json.encoder import encode_basestring, encode_basestring_ascii
 from math import isfinite, isnan
 from re import compile as pattern
 
 from dcmtools.dataset import values
-from dcmtools.dataset.bulk import DEFAULT_BULK_SIZE, Bulk, is_bulk
+from dcmtools.dataset.bulk import Bulk, ModelOptions, is_bulk
 from dcmtools.dataset.dictionary import PRIVATE_GROUP
 from dcmtools.dataset.element_header import describe
 from dcmtools.dataset.elements import (
@@ -39,32 +38,7 @@ SURROGATE = pattern("[\ud800-\udfff]")
 _MOST_REMEMBERED = 80
 
 
-@dataclass(frozen=True, slots=True)
-class JsonOptions:
-    """How values are written.
-
-    Parameters
-    ----------
-    simple : bool
-        Whether to write keywords and plain values in place of the JSON model.
-    bulk : Bulk
-        What becomes of binary values longer than `bulk_size`.
-    bulk_size : int
-        In bytes.
-    uri : str
-        The URI of the file, for `Bulk.URI`.
-    notes : list of str
-        Gets a note of everything that is left out.
-    """
-
-    simple: bool = False
-    bulk: Bulk = Bulk.URI
-    bulk_size: int = DEFAULT_BULK_SIZE
-    uri: str = ""
-    notes: list[str] = field(default_factory=list)
-
-
-def json_document(elements: Iterable[Element], load: Load, options: JsonOptions) -> str:
+def json_document(elements: Iterable[Element], load: Load, options: ModelOptions) -> str:
     """Write one data set as one JSON object, on one line.
 
     Parameters
@@ -73,13 +47,13 @@ def json_document(elements: Iterable[Element], load: Load, options: JsonOptions)
         A walk, or a selection with its ancestors.
     load : Load
         Reads the values that the elements do not carry.
-    options : JsonOptions
+    options : ModelOptions
         How values are written.
     """
     return "".join(_pieces(elements, load, options))
 
 
-def _pieces(elements: Iterable[Element], load: Load, options: JsonOptions) -> Iterator[str]:
+def _pieces(elements: Iterable[Element], load: Load, options: ModelOptions) -> Iterator[str]:
     simple = options.simple
     member = _simple_member if simple else _model_member
     seen: list[set[str]] = [set()]
@@ -243,17 +217,17 @@ def _base64(vr: str, raw: bytes, big_endian: bool) -> str:  # noqa: FBT001
     return b64encode(values.little_endian(raw, vr) if big_endian else raw).decode()
 
 
-def _reference(element: Element, length: int, load: Load, options: JsonOptions) -> str:
-    """Write bulk data as `JsonOptions.bulk` says."""
+def _reference(element: Element, length: int, load: Load, options: ModelOptions) -> str:
+    """Write bulk data as `ModelOptions.bulk` says."""
+    kind = "InlineBinary"
     if options.bulk is Bulk.OMIT:
         content = ""
     elif options.bulk is Bulk.URI:
-        content = f"{options.uri}?offset={element.value_offset}&length={length}"
+        content, kind = options.uri_of(element, length), "BulkDataURI"
     else:
         content = b64encode(load(element._replace(length=length))).decode()
     if options.simple:
         return f'"{content}"' if content else "null"
     if not content:
         return f'{{"vr":"{element.vr}"}}'
-    kind = "BulkDataURI" if content.startswith("file:") else "InlineBinary"
     return f'{{"vr":"{element.vr}","{kind}":{encode_basestring(content)}}}'

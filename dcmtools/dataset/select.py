@@ -5,7 +5,7 @@ means the element of the data set itself, and what sequences hold only where the
 the file is read no further than to the last attribute that is asked for.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from dcmtools.dataset import dictionary
 from dcmtools.dataset.charset import is_known
@@ -91,7 +91,14 @@ def _names(path: TagPath, element: Element) -> bool:
 
 def without_private(elements: Iterable[Element]) -> Iterator[Element]:
     """Leave out private elements and all they hold."""
-    return _without(elements, lambda element: bool(element.tag & PRIVATE_GROUP))
+    hidden = 0  # sequences open below a private one
+    for element in elements:
+        if hidden:
+            hidden += 1 if element.is_container else -1 if element.tag == SEQUENCE_END else 0
+        elif element.vr and element.tag & PRIVATE_GROUP:
+            hidden = int(element.is_container)
+        else:
+            yield element
 
 
 def without_group_lengths(elements: Iterable[Element]) -> Iterator[Element]:
@@ -111,17 +118,6 @@ def to_depth(elements: Iterable[Element], depth: int) -> Iterator[Element]:
         if element.level.depth <= depth
         or (element.level.depth == depth + 1 and element.tag in (ITEM, ITEM_END))
     )
-
-
-def _without(elements: Iterable[Element], unwanted: Callable[[Element], bool]) -> Iterator[Element]:
-    hidden = 0
-    for element in elements:
-        if hidden:
-            hidden += 1 if element.is_container else -1 if element.tag == SEQUENCE_END else 0
-        elif element.vr and unwanted(element):
-            hidden = int(element.is_container)
-        else:
-            yield element
 
 
 # One value a file

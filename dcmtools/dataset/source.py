@@ -36,9 +36,6 @@ class Source(Protocol):
     def window(self, offset: int, count: int) -> tuple[int, bytes]:
         """Give a block that holds `count` bytes at `offset`, and where the block starts."""
 
-    def close(self) -> None:
-        """Give the input back."""
-
 
 class FileSource:
     """The bytes of a file, a pipe or standard input.
@@ -138,9 +135,6 @@ class BytesSource:
         """Give a block that holds `count` bytes at `offset`, and where the block starts."""
         return offset, self.read(offset, max(count, WINDOW))
 
-    def close(self) -> None:
-        """Do nothing; memory needs no closing."""
-
 
 class Inflated(BytesSource):
     """A deflated data set, inflated (PS3.5 A.5).
@@ -191,7 +185,6 @@ class Inflated(BytesSource):
                 self.flaw = f"the deflated data set is damaged ({error})"
             if not chunk and not more and not stream.eof:
                 self.flaw = "the deflated data set is cut"
-                break
             if len(data) > limit:
                 why = f"the data set inflates to more than {limit} bytes"
                 raise InputError(name, why, "Raise the limit with DCMTOOLS_MAX_INFLATED=BYTES.")
@@ -216,6 +209,4 @@ def _seek_and_read(fd: int, count: int, offset: int) -> bytes:
 
 
 _pread = getattr(os, "pread", _seek_and_read)  # Windows has none
-
-
 _OPEN_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)

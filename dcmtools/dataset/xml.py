@@ -7,10 +7,10 @@ from re import Match
 from re import compile as pattern
 
 from dcmtools.dataset import dictionary, values
-from dcmtools.dataset.bulk import Bulk, is_bulk
+from dcmtools.dataset.bulk import Bulk, ModelOptions, is_bulk
 from dcmtools.dataset.dictionary import PRIVATE_GROUP
 from dcmtools.dataset.elements import ITEM, ITEM_END, Element
-from dcmtools.dataset.json import PERSON_NAME_GROUPS, JsonOptions
+from dcmtools.dataset.json import PERSON_NAME_GROUPS
 from dcmtools.dataset.text import Load, printed_numbers
 from dcmtools.escape import escape
 
@@ -19,7 +19,7 @@ _UNSEEN = pattern("[\r\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufef
 _COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
 
 
-def xml_blocks(elements: Iterable[Element], load: Load, options: JsonOptions) -> Iterator[str]:
+def xml_blocks(elements: Iterable[Element], load: Load, options: ModelOptions) -> Iterator[str]:
     """Write one data set as one XML document, an attribute a piece.
 
     Parameters
@@ -28,7 +28,7 @@ def xml_blocks(elements: Iterable[Element], load: Load, options: JsonOptions) ->
         A walk, or a selection with its ancestors.
     load : Load
         Reads the values that the elements do not carry.
-    options : JsonOptions
+    options : ModelOptions
         What becomes of bulk data.
     """
     opened: list[Element] = []
@@ -126,12 +126,11 @@ def _inline(raw: bytes, vr: str, *, big_endian: bool) -> str:
     return f"<InlineBinary>{b64encode(turned).decode()}</InlineBinary>\n"
 
 
-def _bulk(element: Element, length: int, load: Load, options: JsonOptions) -> str:
+def _bulk(element: Element, length: int, load: Load, options: ModelOptions) -> str:
     if options.bulk is Bulk.OMIT:
         return ""
     if options.bulk is Bulk.URI:
-        uri = f"{options.uri}?offset={element.value_offset}&length={length}"
-        return f'<BulkData uri="{escape_markup(uri)}"/>\n'
+        return f'<BulkData uri="{escape_markup(options.uri_of(element, length))}"/>\n'
     raw = load(element._replace(length=length))
     big_endian = element.level.encoding.big_endian
     return _inline(raw, element.vr, big_endian=big_endian)
