@@ -12,6 +12,12 @@ CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 LONG_VRS = ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")
 UNDEFINED = 0xFFFFFFFF
 
+IMPLICIT = "1.2.840.10008.1.2"
+EXPLICIT = "1.2.840.10008.1.2.1"
+BIG = "1.2.840.10008.1.2.2"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+JPEG = "1.2.840.10008.1.2.4.50"
+
 
 def make_ct(path: Path, *, syntax: str = ExplicitVRLittleEndian, **overrides: Any) -> Path:  # noqa: ANN401
     """Write a small CT image; `overrides` are attributes by keyword."""
@@ -82,6 +88,8 @@ BODY = (
     + element(0x00100020, "LO", b"PID-1 ")
 )
 """A few plain elements, for a broken one to follow."""
+
+BODY_TAGS = [0x00080016, 0x00080018, 0x00100010, 0x00100020]
 
 
 def write(path: Path, content: bytes) -> Path:

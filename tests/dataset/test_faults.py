@@ -26,8 +26,14 @@ from dcmtools.dataset.walk import MAX_DEPTH
 from dcmtools.errors import InputError, NotDicomError
 from dcmtools.escape import escape
 from tests.factories import (
+    BIG,
     BODY,
+    BODY_TAGS,
+    DEFLATED,
+    EXPLICIT,
+    IMPLICIT,
     ITEM_END,
+    JPEG,
     SEQUENCE_END,
     UNDEFINED,
     element,
@@ -37,12 +43,6 @@ from tests.factories import (
     write,
 )
 
-IMPLICIT = "1.2.840.10008.1.2"
-EXPLICIT = "1.2.840.10008.1.2.1"
-BIG = "1.2.840.10008.1.2.2"
-DEFLATED = "1.2.840.10008.1.2.1.99"
-JPEG = "1.2.840.10008.1.2.4.50"
-BODY_TAGS = [0x00080016, 0x00080018, 0x00100010, 0x00100020]
 CONTENT = 0x0040A730
 PIXELS = 0x7FE00010
 CODE = element(0x00080100, "SH", b"CODE")

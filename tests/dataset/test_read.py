@@ -37,8 +37,14 @@ from dcmtools.dataset.source import WINDOW
 from dcmtools.dataset.values import text
 from dcmtools.errors import DcmtoolsError, InputError
 from tests.factories import (
+    BIG,
     BODY,
+    BODY_TAGS,
+    DEFLATED,
+    EXPLICIT,
+    IMPLICIT,
     ITEM_END,
+    JPEG,
     SEQUENCE_END,
     element,
     implicit,
@@ -47,13 +53,7 @@ from tests.factories import (
     write,
 )
 
-IMPLICIT = "1.2.840.10008.1.2"
-EXPLICIT = "1.2.840.10008.1.2.1"
-BIG = "1.2.840.10008.1.2.2"
-DEFLATED = "1.2.840.10008.1.2.1.99"
-JPEG = "1.2.840.10008.1.2.4.50"
 ENCODINGS = [(IMPLICIT, IMPLICIT_LITTLE), (EXPLICIT, EXPLICIT_LITTLE), (BIG, EXPLICIT_BIG)]
-BODY_TAGS = [0x00080016, 0x00080018, 0x00100010, 0x00100020]
 CONTENT = 0x0040A730
 PIXELS = 0x7FE00010
 

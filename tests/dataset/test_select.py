@@ -22,7 +22,10 @@ from dcmtools.dataset.values import CHARSET_VRS
 from dcmtools.errors import DcmtoolsError
 from tests.factories import (
     BODY,
+    DEFLATED,
+    IMPLICIT,
     ITEM_END,
+    JPEG,
     SEQUENCE_END,
     element,
     implicit,
@@ -31,9 +34,6 @@ from tests.factories import (
     write,
 )
 
-IMPLICIT = "1.2.840.10008.1.2"
-DEFLATED = "1.2.840.10008.1.2.1.99"
-JPEG = "1.2.840.10008.1.2.4.50"
 CONTENT = 0x0040A730
 CONCEPT = 0x0040A043
 CODE = 0x00080100
