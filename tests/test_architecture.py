@@ -87,7 +87,7 @@ def calls(file: str) -> Iterator[str]:
 def test_the_walk_sees_the_imports() -> None:
     assert Import("cli/main.py", "typer") in IMPORTS
     assert Import("cli/dump.py", "dcmtools.config") in IMPORTS
-    assert Import("output/tree.py", "rich.style") in IMPORTS
+    assert Import("output/paint.py", "rich.style") in IMPORTS
     assert Import("dataset/pydicom_bridge.py", "pydicom") in IMPORTS
 
 

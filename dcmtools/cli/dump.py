@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from shutil import get_terminal_size
 from typing import Annotated
 
 import typer
@@ -19,7 +18,7 @@ from dcmtools.dataset.path import TagPath
 from dcmtools.dataset.source import DEFAULT_MAX_INFLATED
 from dcmtools.errors import ExitCode, UsageError
 from dcmtools.escape import escape
-from dcmtools.output.emit import Output, is_terminal
+from dcmtools.output.emit import Output, is_terminal, terminal_width
 
 EXAMPLES = (
     ("Show all of a file.", "dcmtools dump ct.dcm"),
@@ -221,7 +220,7 @@ def dump(
         count=len(items),
     )
     batch = Batch("dump", "read", settings, report)
-    work = _DumpWork(options, settings.stdout_color, _columns())
+    work = _DumpWork(options, settings.stdout_color, terminal_width())
     with Output() as output:
         pieces = batch.run(items, work, jobs=jobs, fail_fast=fail_fast)
         for piece in _framed(pieces, options, many=many):
@@ -247,11 +246,3 @@ def _shows_names(shape: Format, *, many: bool) -> bool:
     if shape is Format.VALUE:
         return False
     return many or shape in (Format.NDJSON, Format.CSV, Format.TSV)
-
-
-def _columns() -> int:
-    """Give the width of the terminal; a pipe has none."""
-    return get_terminal_size().columns if is_terminal() else 0
-
-
-EPILOG = "\n".join(f"\b\n{text}\n  {command}\n" for text, command in EXAMPLES)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dcmtools.dataset import dictionary
 from dcmtools.dataset.bulk import DEFAULT_BULK_SIZE, Bulk, ModelOptions, is_bulk
+from dcmtools.dataset.delimited import DELIMITERS, table_row
 from dcmtools.dataset.dictionary import PRIVATE_GROUP
 from dcmtools.dataset.elements import ENCODING_NAMES, Element, Problem
 from dcmtools.dataset.path import TagPath
@@ -51,7 +52,6 @@ TABLES = (Format.CSV, Format.TSV, Format.VALUE)
 """The formats that give one value for each path, and read no further than they must."""
 
 _MODELS = (Format.JSON, Format.NDJSON, Format.XML)
-_DELIMITERS = {Format.CSV: ",", Format.TSV: "\t"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,23 +293,15 @@ class Dump:
         if options.format is Format.VALUE:
             return "".join(f"{value}\n" for values in found for value in values)
         row = [self._name] if options.filename else []
-        return table_row([*row, *("|".join(values) for values in found)], options.format)
-
-
-def table_row(cells: Iterable[str], table: Format) -> str:
-    """Write a row of a table, with its newline."""
-    import csv  # noqa: PLC0415
-    import io  # noqa: PLC0415
-
-    line = io.StringIO()
-    csv.writer(line, delimiter=_DELIMITERS[table], lineterminator="\n").writerow(cells)
-    return line.getvalue()
+        return table_row(
+            [*row, *("|".join(values) for values in found)], DELIMITERS[options.format]
+        )
 
 
 def table_head(options: DumpOptions) -> str:
     """Write the first row of a table: the names of its columns."""
     row = ["file"] if options.filename else []
-    return table_row([*row, *map(str, options.paths)], options.format)
+    return table_row([*row, *map(str, options.paths)], DELIMITERS[options.format])
 
 
 def dump(path: str | Path, *paths: str, options: DumpOptions | None = None) -> Dump:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from dcmtools.dataset import dictionary
+from dcmtools.dataset.dictionary import PRIVATE_GROUP
 from dcmtools.errors import UsageError
 
 EXACT = 0xFFFFFFFF
@@ -158,6 +159,13 @@ class TagPath:
             and (node.item is None or node.item in ("*", step.item))
             for node, step in zip(above, steps, strict=True)
         )
+
+    @property
+    def plain_tag(self) -> int | None:
+        """The tag of a path that is one standard attribute, None for every other path."""
+        node = self.nodes[0]
+        plain = len(self.nodes) == 1 and node.mask == EXACT and not node.tag & PRIVATE_GROUP
+        return node.tag if plain else None
 
     @property
     def last_tag(self) -> int:

@@ -21,7 +21,7 @@ from dcmtools.dataset.elements import (
     Element,
     Level,
 )
-from dcmtools.dataset.path import EXACT, TagPath
+from dcmtools.dataset.path import TagPath
 from dcmtools.dataset.read import DicomFile
 
 
@@ -138,19 +138,12 @@ def first_values(file: DicomFile, paths: Sequence[TagPath]) -> list[list[Element
     list of list of Element
         The elements for each path, in file order.
     """
-    plain = [_plain_tag(path) for path in paths]
+    plain = [path.plain_tag for path in paths]
     if None not in plain:
         skimmed = _skim(file, {tag for tag in plain if tag is not None})
         if skimmed is not None:
             return [[skimmed[tag]] for tag in plain if tag is not None]
     return _walk(file, paths)
-
-
-def _plain_tag(path: TagPath) -> int | None:
-    """Give the tag of a path that is one standard attribute."""
-    node = path.nodes[0]
-    plain = len(path.nodes) == 1 and node.mask == EXACT and not node.tag & PRIVATE_GROUP
-    return node.tag if plain else None
 
 
 def _walk(file: DicomFile, paths: Sequence[TagPath]) -> list[list[Element]]:

@@ -16,6 +16,9 @@ from dcmtools.escape import escape
 
 _FORBIDDEN = pattern("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _UNSEEN = pattern("[\r\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+PROLOG = '<?xml version="1.0" encoding="UTF-8"?>\n'
+"""What a document starts with, before its root."""
+
 _COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
 
 
@@ -33,7 +36,7 @@ def xml_blocks(elements: Iterable[Element], load: Load, options: ModelOptions) -
     """
     opened: list[Element] = []
     yield (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"{PROLOG}"
         '<NativeDicomModel xmlns="http://dicom.nema.org/PS3.19/models/NativeDICOM"'
         ' xml:space="preserve">\n'
     )

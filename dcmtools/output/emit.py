@@ -23,6 +23,13 @@ def is_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
+def terminal_width() -> int:
+    """Give the columns of the terminal that stdout is; 0 for a pipe, which has none."""
+    from shutil import get_terminal_size  # noqa: PLC0415 - only a terminal needs it
+
+    return get_terminal_size().columns if is_terminal() else 0
+
+
 class Output:
     """The data stream of a command.
 

@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from rich.cells import cell_len, set_cell_size
-from rich.color import ColorSystem
-from rich.style import Style
+from dcmtools.output.paint import cells, cut, paint
 
 _GUIDE = "│  "
 _MOST_GUIDES = 40  # no terminal is wide enough for more
@@ -56,7 +54,7 @@ class Row(Protocol):
 
 def heading(text: str, *, color: bool) -> str:
     """Give the line above a tree."""
-    return _paint(text, _HEADING, color=color) + "\n"
+    return paint(text, _HEADING, color=color) + "\n"
 
 
 def draw(rows: Iterable[Row], width: int, *, color: bool) -> Iterator[str]:
@@ -100,16 +98,7 @@ def _line(parts: list[tuple[str, str]], width: int, *, color: bool) -> str:
     if parts:
         parts[-1] = parts[-1][0].rstrip(), parts[-1][1]
     for text, style in parts:
-        cells = cell_len(text)
-        if cells > left:
-            text = set_cell_size(text, max(left - 1, 0)) + "…"[:left]  # noqa: PLW2901 - cut
-            cells = left
-        left -= cells
-        line.append(_paint(text, style, color=color))
+        shown = cut(text, left)
+        left -= cells(shown)
+        line.append(paint(shown, style, color=color))
     return "".join(line) + "\n"
-
-
-def _paint(text: str, style: str, *, color: bool) -> str:
-    if not color or not style or not text:
-        return text
-    return Style.parse(style).render(text, color_system=ColorSystem.STANDARD)
