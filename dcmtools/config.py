@@ -51,6 +51,22 @@ class Peer:
     """Our own AE title towards this peer; None for that of the configuration."""
     tls: Tls | None = None
     """None for a connection without TLS."""
+    user: str | None = None
+    """The name to give in the user identity negotiation (PS3.7 D.3.3.7); None for no name."""
+    password_file: Path | None = None
+    """What holds the passcode of `user`; None for that of the environment, or none."""
+    jwt_file: Path | None = None
+    """What holds a JSON Web Token to give instead of a name."""
+    saml_file: Path | None = None
+    """What holds a SAML assertion to give instead of a name."""
+    kerberos_file: Path | None = None
+    """What holds a Kerberos service ticket to give instead of a name."""
+
+    @property
+    def label(self) -> str:
+        """Name it in messages: ``PACS@pacs.example.org:104``, an IPv6 address in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.aet}@{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +75,8 @@ class Config:
 
     aet: str = "DCMTOOLS"
     """Our own AE title."""
-    timeout: float = 30.0
-    """Seconds."""
+    timeout: float | None = None
+    """Seconds; None for what each command has for itself."""
     max_inflated: int | None = None
     """The most bytes a deflated data set may inflate to; None for the built-in limit."""
     peers: Mapping[str, Peer] = field(default_factory=dict)
@@ -109,7 +125,8 @@ def config_path(environ: Mapping[str, str]) -> Path:
 def load(environ: Mapping[str, str]) -> Config:
     """Load the configuration file and lay the environment over it, and over each peer's own values.
 
-    So ``peer.timeout or config.timeout`` is right in every case. An empty variable is unset.
+    So ``peer.timeout or config.timeout`` is right in every case; None is left where neither the
+    file nor the environment says a number. An empty variable is unset.
 
     Raises
     ------
@@ -198,22 +215,28 @@ def _peer(path: Path, environ: Mapping[str, str], name: str, entries: object) ->
     # What reads as AET@HOST:PORT, a path or an option cannot name a peer.
     if not re.fullmatch(r"[\w.][\w.-]*", name):
         raise ValueError("must be a name of letters, digits, '_', '.' and, not at first, '-'")
-    tls = partial(_tls, path, environ, f"peers.{name}.tls")
-    values = _checked(path, f"peers.{name}", entries, _PEER | {"tls": tls})
+    checks = _PEER | dict.fromkeys(_IDENTITY_FILES, partial(_beside, path, environ))
+    checks["tls"] = partial(_tls, path, environ, f"peers.{name}.tls")
+    values = _checked(path, f"peers.{name}", entries, checks)
     if missing := [key for key in ("host", "port") if key not in values]:
         raise ValueError(f"has no {' and no '.join(missing)}")
+    if "password_file" in values and "user" not in values:
+        raise ValueError("has a password_file without a user")
+    given = [key for key in ("user", *_IDENTITY_FILES[1:]) if key in values]
+    if len(given) > 1:
+        raise ValueError(f"has both {given[0]} and {given[1]}, which are two identities")
     return Peer(name, **values)
+
+
+def _beside(path: Path, environ: Mapping[str, str], text: object) -> Path:
+    return path.parent.absolute() / _expanded(str(_text(text)), environ)
 
 
 def _tls(path: Path, environ: Mapping[str, str], table: str, value: object) -> Tls | None:
     if not isinstance(value, dict):
         return Tls() if _switch(value) else None
-
-    def pem(text: object) -> Path:
-        return path.parent.absolute() / _expanded(str(_text(text)), environ)
-
-    checks: _Checks = {"ca": pem, "cert": pem, "key": pem, "insecure": _flag}
-    tls = Tls(**_checked(path, table, value, checks))
+    checks: _Checks = dict.fromkeys(("ca", "cert", "key"), partial(_beside, path, environ))
+    tls = Tls(**_checked(path, table, value, checks | {"insecure": _flag}))
     if tls.key and not tls.cert:
         raise ValueError("has a key without a cert")
     return tls
@@ -230,18 +253,26 @@ def _number(words: str, most: int, *kinds: type) -> Callable[[Any], Any]:
     return partial(_matching, words, lambda value: type(value) in kinds and 0 < value <= most)
 
 
-# A single colon is no IPv6 address but a port in the wrong place.
-_HOST = re.compile(r"[\w.-]+|[\w.]*:[\w.]*:[\w.:%-]*").fullmatch
-_host = partial(_matching, "a host or address alone", lambda it: isinstance(it, str) and _HOST(it))
+# A single colon is no IPv6 address but a port in the wrong place. No label of a name is empty or
+# longer than DNS has it: looking such a name up fails with a UnicodeError.
+_HOST = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63})*\.?|[\w.]*:[\w.]*:[\w.:%-]*").fullmatch
+check_host = partial(
+    _matching, "a host or address alone", lambda it: isinstance(it, str) and _HOST(it)
+)
+"""Check a host, IPv6 without brackets; like `check_aet`, but that it gives it as it is."""
 _text = partial(_matching, "a path in quotes", lambda value: isinstance(value, str) and value)
+_name = partial(_matching, "a name in quotes", lambda value: isinstance(value, str) and value)
 _flag = partial(_matching, "true or false", lambda value: isinstance(value, bool))
 _switch = partial(_matching, "true, false or a table", lambda value: isinstance(value, bool))
 _tables = partial(_matching, "a table of tables", lambda value: isinstance(value, dict))
-_port = _number("a port from 1 to 65535", 65535, int)
+check_port = _number("a port from 1 to 65535", 65535, int)
+"""Check the number of a port, as `check_host` does."""
 # Sockets count milliseconds in 31 bits; more is an OverflowError in the middle of a connection.
-_seconds = _number("a number of seconds above 0, at most 2147483", 2147483, int, float)
+check_seconds = _number("a number of seconds above 0, at most 2147483", 2147483, int, float)
+"""Check a number of seconds, as `check_host` does."""
 _bytes = _number("a whole number of bytes above 0", sys.maxsize, int)
-_SETTINGS: _Checks = {"aet": check_aet, "timeout": _seconds, "max_inflated": _bytes}
+_SETTINGS: _Checks = {"aet": check_aet, "timeout": check_seconds, "max_inflated": _bytes}
 _SETTINGS["peers"] = _tables
-_PEER: _Checks = {"host": _host, "port": _port, "timeout": _seconds}
-_PEER |= {"aet": check_aet, "calling_aet": check_aet}
+_PEER: _Checks = {"host": check_host, "port": check_port, "timeout": check_seconds}
+_PEER |= {"aet": check_aet, "calling_aet": check_aet, "user": _name}
+_IDENTITY_FILES = ("password_file", "jwt_file", "saml_file", "kerberos_file")

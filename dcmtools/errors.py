@@ -83,9 +83,37 @@ class OutputError(DcmtoolsError):
 
 
 class ConfigError(DcmtoolsError):
-    """A configuration file that is not valid."""
+    """A configuration file or TLS material that is not valid."""
 
     exit_code = ExitCode.CONFIG
+
+
+class ConnectionFailedError(DcmtoolsError):
+    """A peer that cannot be reached by TCP or TLS, or that is silent."""
+
+    exit_code = ExitCode.CONNECTION
+
+
+class AssociationError(DcmtoolsError):
+    """An association that is rejected, aborted, or without the presentation context needed."""
+
+    exit_code = ExitCode.ASSOCIATION
+
+
+class NotOfferedError(AssociationError):
+    """A peer that accepts no presentation context for what is needed."""
+
+
+class StatusError(DcmtoolsError):
+    """An operation that the peer answers with a failure status."""
+
+    exit_code = ExitCode.STATUS
+
+
+class EmptyError(DcmtoolsError):
+    """Nothing where something was wanted."""
+
+    exit_code = ExitCode.EMPTY
 
 
 def reason(error: OSError | ValueError) -> str:

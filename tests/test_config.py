@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
@@ -81,7 +81,7 @@ def test_a_default_file_is_read(tmp_path: Path) -> None:
 
 def test_without_a_file_the_built_in_values_hold(tmp_path: Path) -> None:
     config = load({"XDG_CONFIG_HOME": str(tmp_path)})
-    assert config == Config(aet="DCMTOOLS", timeout=30.0, max_inflated=None, peers={})
+    assert config == Config(aet="DCMTOOLS", timeout=None, max_inflated=None, peers={})
 
 
 def test_a_file_where_the_default_folder_would_be_is_no_configuration(tmp_path: Path) -> None:
@@ -107,6 +107,8 @@ def test_every_value_of_a_file(write: Write, tmp_path: Path) -> None:
             calling_aet = "OTHER"
             timeout = 5
             tls = { ca = "~/pki/ca.pem", cert = "ws1.pem", key = "/pki/ws1.key", insecure = true }
+            user = "ann"
+            password_file = "~/pacs.txt"
             [peers.archive]
             host = "2001:db8::1"
             port = 104
@@ -115,7 +117,8 @@ def test_every_value_of_a_file(write: Write, tmp_path: Path) -> None:
     )
     home = tmp_path / "home"
     tls = Tls(home / "pki/ca.pem", tmp_path / "ws1.pem", Path("/pki/ws1.key"), insecure=True)
-    pacs = Peer("pacs", "pacs.example.org", 2762, "PACS", 5.0, "OTHER", tls)
+    pacs = Peer("pacs", "pacs.example.org", 2762, "PACS", 5.0, "OTHER", tls, "ann")
+    pacs = replace(pacs, password_file=home / "pacs.txt")
     archive = Peer("archive", "2001:db8::1", 104, "ANY-SCP", None, None, None)
     peers = {"pacs": pacs, "archive": archive}
     assert config == Config("WORKSTATION1", 12.5, 2_000_000, peers)
@@ -145,7 +148,7 @@ def test_tls_paths_stand_beside_a_file_named_relatively(
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "::1", "fe80::1%eth0", "::ffff:10.0.0.1", "a-b.c_d", "süd.example"]
+    "host", ["127.0.0.1", "::1", "fe80::1%eth0", "::ffff:10.0.0.1", "a-b.c_d", "süd.example", "a."]
 )
 def test_hosts(write: Write, host: str) -> None:
     assert load(write(f'[peers.a]\nhost = "{host}"\nport = 1')).peers["a"].host == host
@@ -227,6 +230,21 @@ def _peer(line: str) -> str:
         (_peer("tls = {ca = ''}"), "peers.pacs.tls.ca must be a path in quotes, not ''"),
         (_peer("tls = {insecure = 1}"), "peers.pacs.tls.insecure must be true or false, not 1"),
         (_peer("tls = {key = 'k'}"), "peers.pacs.tls has a key without a cert"),
+        (_peer("host = '.h'"), "peers.pacs.host must be a host or address alone"),
+        (_peer("host = 'a..b'"), "peers.pacs.host must be a host or address alone"),
+        (_peer(f"host = '{'a' * 64}.org'"), "peers.pacs.host must be a host or address alone"),
+        (_peer("user = ''"), "peers.pacs.user must be a name in quotes, not ''"),
+        (_peer("user = 5"), "peers.pacs.user must be a name in quotes, not 5"),
+        (_peer("password_file = 'f'"), "peers.pacs has a password_file without a user"),
+        (_peer("jwt_file = 5"), "peers.pacs.jwt_file must be a path in quotes, not 5"),
+        (
+            _peer("user = 'u'\njwt_file = 'f'"),
+            "peers.pacs has both user and jwt_file, which are two identities",
+        ),
+        (
+            _peer("saml_file = 'f'\nkerberos_file = 'f'"),
+            "peers.pacs has both saml_file and kerberos_file, which are two identities",
+        ),
         ("[peers.'A@b']", "peers.A@b must be a name of letters"),
         ("[peers.'h:104']", "peers.h:104 must be a name of letters"),
         ("[peers.-x]", "peers.-x must be a name of letters"),
@@ -246,6 +264,27 @@ def test_wrong_values(write: Write, text: str, why: str) -> None:
 @pytest.mark.parametrize("port", [1, 65535])
 def test_the_outermost_ports(write: Write, port: int) -> None:
     assert load(write(_peer(f"port = {port}"))).peers["pacs"].port == port
+
+
+@pytest.mark.parametrize("key", ["jwt_file", "saml_file", "kerberos_file"])
+def test_files_of_identities_stand_beside_the_configuration(
+    write: Write, tmp_path: Path, key: str
+) -> None:
+    assert getattr(load(write(_peer(f"{key} = 'id'"))).peers["pacs"], key) == tmp_path / "id"
+    peer = load(write(_peer(f"{key} = '~/id'"))).peers["pacs"]
+    assert getattr(peer, key) == tmp_path / "home" / "id"
+
+
+@pytest.mark.parametrize(
+    ("peer", "label"),
+    [
+        (Peer("pacs", "h.example.org", 104, "PACS"), "PACS@h.example.org:104"),
+        (Peer("", "10.0.0.5", 11112), "ANY-SCP@10.0.0.5:11112"),
+        (Peer("", "::1", 104, "A B@C"), "A B@C@[::1]:104"),
+    ],
+)
+def test_what_a_peer_is_called_in_messages(peer: Peer, label: str) -> None:
+    assert peer.label == label
 
 
 @pytest.mark.parametrize("name", ["pacs", "PACS-1", "a.b_c", "3"])

@@ -1,0 +1,1 @@
+"""Speak with DICOM applications over the network, in either role."""
