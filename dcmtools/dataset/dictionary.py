@@ -150,3 +150,29 @@ def uid_keyword(uid: str) -> str:
     """Give the keyword of a UID that PS3.6 Annex A defines, its name where it has none, or ""."""
     found = _table("_uid_dict", "UID_dictionary").get(uid)
     return (found[4] or found[0]) if found else ""
+
+
+@cache
+def sop_classes() -> dict[str, str]:
+    """Map the UIDs of all SOP classes of PS3.6 Table A-1 to their keywords, retired ones too."""
+    return _of_kind("SOP Class")
+
+
+@cache
+def meta_sop_classes() -> dict[str, str]:
+    """Map the UIDs of all Meta SOP classes of PS3.6 Table A-1 to their keywords."""
+    return _of_kind("Meta SOP Class")
+
+
+@cache
+def transfer_syntaxes() -> dict[str, str]:
+    """Map the UIDs of all transfer syntaxes of PS3.6 Table A-1 to their keywords."""
+    return _of_kind("Transfer Syntax")
+
+
+def _of_kind(wanted: str) -> dict[str, str]:
+    return {
+        uid: keyword
+        for uid, (_, kind, _, _, keyword) in _table("_uid_dict", "UID_dictionary").items()
+        if kind == wanted
+    }

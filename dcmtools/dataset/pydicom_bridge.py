@@ -5,11 +5,13 @@ installed. The program, which knows that a command touches no pixels, calls `lea
 first; a library must not, since the choice holds for the whole process.
 """
 
+import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import NamedTuple
 
 _TEXT_DELIMITERS = set(b"\r\n\t\f\\")
 _PERSON_NAME_DELIMITERS = {*_TEXT_DELIMITERS, *b"^="}
@@ -23,6 +25,11 @@ def leave_numpy_out() -> None:
     """Have pydicom imported without numpy, if it is imported at all."""
     global _numpy_is_left_out  # noqa: PLW0603 - it is a choice for the process
     _numpy_is_left_out = True
+
+
+def load_pydicom() -> None:
+    """Import pydicom, without numpy where that was asked for."""
+    _pydicom()
 
 
 def _pydicom() -> ModuleType:
@@ -77,3 +84,95 @@ def decode_text(raw: bytes, charsets: list[str], *, person_name: bool) -> str:
         except (LookupError, ValueError):
             return raw.decode("ascii", "surrogateescape")
     return text.replace(_TO_GB2312, "")  # Python's codec leaves the escape sequence there
+
+
+def encode_text(text: str, charsets: list[str], *, person_name: bool) -> bytes:
+    """Encode text, with code extensions where the character sets need them (PS3.5 6.1.2.5).
+
+    Parameters
+    ----------
+    text : str
+        The whole value; a backslash ends a code extension.
+    charsets : list of str
+        The values of Specific Character Set (0008,0005), as the standard spells them.
+    person_name : bool
+        Whether ``^`` and ``=`` end a code extension too.
+
+    Raises
+    ------
+    ValueError
+        The sets cannot hold the text, or one of them is not known; the message is for people.
+    """
+    charset = _pydicom().charset
+    try:
+        codecs = [charset.python_encoding[name] for name in charsets]
+    except KeyError as error:
+        raise ValueError(f"text cannot be encoded in '{error.args[0]}'") from error
+    # pydicom takes the default repertoire, which is ASCII, for Latin-1, but can escape to it.
+    known = codecs if codecs[0] != charset.default_encoding else ["ascii", *codecs[1:]]
+    stray = [char for char in text if not any(_holds(charset, codec, char) for codec in known)]
+    if stray:
+        raise ValueError(f"'{stray[0]}' is not a character of {'/'.join(charsets) or 'ASCII'}")
+    pieces = re.split(r"([\\^=])" if person_name else r"(\\)", text)
+    return b"".join([charset.encode_string(piece, codecs) for piece in pieces if piece])
+
+
+def _holds(charset: ModuleType, codec: str, char: str) -> bool:
+    try:
+        charset.custom_encoders.get(codec, lambda text: text.encode(codec))(char)
+    except UnicodeError:
+        return False
+    return True
+
+
+class Encodable(NamedTuple):
+    """An element that can be encoded."""
+
+    tag: int
+    vr: str
+    value: bytes | list[int] | list[float] = b""
+    """Numbers and tags as numbers, all else encoded already and of even length."""
+    item: "tuple[Encodable, ...]" = ()
+    """What the one item of a sequence holds, nothing for a sequence without items."""
+
+
+def encode_data_set(elements: Iterable[Encodable], *, implicit: bool) -> bytes:
+    """Encode a data set in little endian (PS3.5 section 7).
+
+    Parameters
+    ----------
+    elements : iterable of Encodable
+        The elements, in any order; their values are not checked.
+    implicit : bool
+        Whether VRs are left out.
+
+    Returns
+    -------
+    bytes
+        The elements in ascending order; all lengths are defined.
+    """
+    config = _pydicom().config
+    from pydicom.dataelem import DataElement, RawDataElement  # noqa: PLC0415
+    from pydicom.filebase import DicomBytesIO  # noqa: PLC0415
+    from pydicom.filewriter import write_data_element  # noqa: PLC0415
+    from pydicom.tag import BaseTag, ItemTag  # noqa: PLC0415
+
+    stream = DicomBytesIO()
+    stream.is_little_endian, stream.is_implicit_VR = True, implicit
+    for tag, vr, value, members in sorted(elements, key=lambda element: element.tag):
+        if members:
+            item = DicomBytesIO()
+            item.is_little_endian = True
+            content = encode_data_set(members, implicit=implicit)
+            item.write_tag(ItemTag)
+            item.write_UL(len(content))
+            value = item.getvalue() + content  # noqa: PLW2901 - the value of a sequence
+        element: DataElement | RawDataElement
+        if isinstance(value, bytes):
+            # Written as it is: a wildcard in a date or a number is no mistake here.
+            how = {"is_implicit_VR": implicit, "is_little_endian": True}
+            element = RawDataElement(BaseTag(tag), vr, len(value), value, 0, **how)
+        else:
+            element = DataElement(tag, vr, value, validation_mode=config.IGNORE)
+        write_data_element(stream, element)
+    return stream.getvalue()
