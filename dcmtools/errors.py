@@ -100,6 +100,10 @@ class AssociationError(DcmtoolsError):
     exit_code = ExitCode.ASSOCIATION
 
 
+class BusyError(AssociationError):
+    """A peer that rejects the association for now; it may accept it later."""
+
+
 class NotOfferedError(AssociationError):
     """A peer that accepts no presentation context for what is needed."""
 

@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from threading import RLock
 from types import ModuleType
 from typing import NamedTuple
 
@@ -45,18 +46,29 @@ def _pydicom() -> ModuleType:
     return pydicom
 
 
+_settings = RLock()
+"""Whoever holds it may change what holds for all threads: what pydicom and warnings are set to."""
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Leave untold what pydicom warns of, within a ``with`` block."""
+    with _settings, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 @contextmanager
 def _strict() -> Iterator[None]:
     """Have pydicom raise where it would warn and replace characters."""
     config = _pydicom().config
-    mode = config.settings.reading_validation_mode
-    config.settings.reading_validation_mode = config.RAISE
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    with quiet():
+        mode = config.settings.reading_validation_mode
+        config.settings.reading_validation_mode = config.RAISE
+        try:
             yield
-    finally:
-        config.settings.reading_validation_mode = mode
+        finally:
+            config.settings.reading_validation_mode = mode
 
 
 def decode_text(raw: bytes, charsets: list[str], *, person_name: bool) -> str:
