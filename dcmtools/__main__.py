@@ -3,6 +3,7 @@
 Completion and ``--version`` are answered from here, before the command line is put together.
 """
 
+import gc
 import sys
 
 from dcmtools.errors import ExitCode
@@ -26,6 +27,7 @@ def main() -> None:
             sys.stdout.flush()
     except OSError as error:
         code = _failed_output(error)
+    gc.freeze()  # all goes with the process; to search it for garbage first takes 30 ms
     sys.exit(code)
 
 

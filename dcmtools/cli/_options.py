@@ -1,6 +1,6 @@
 """Define the options that commands share, each in one place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperOption
 
 from dcmtools.output.emit import is_terminal
-from dcmtools.output.talk import QUIET, Talk
+from dcmtools.output.talk import DETAIL, QUIET, Talk
 
 
 class Color(StrEnum):
@@ -37,10 +37,18 @@ class Settings:
     verbosity: int = 0
     log_file: Path | None = None
     color: Color = Color.AUTO
+    _talks: dict[str, Talk] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def talk(self, command: str) -> Talk:
-        """Give the voice of a command."""
-        return Talk(f"dcmtools {command}", self.verbosity, self.log_file)
+        """Give the voice of a command, always the same: a log file is opened once."""
+        if command not in self._talks:
+            self._talks[command] = Talk(f"dcmtools {command}", self.verbosity, self.log_file)
+        return self._talks[command]
+
+    @property
+    def wants_detail(self) -> bool:
+        """Whether anybody is told how things are done."""
+        return self.verbosity >= DETAIL or self.log_file is not None
 
     @property
     def stdout_color(self) -> bool:

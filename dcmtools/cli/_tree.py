@@ -20,8 +20,10 @@ def program() -> TyperGroup:
 
 def commands(group: TyperGroup) -> dict[str, TyperCommand]:
     """List the commands of the program by name, sorted; hidden ones are left out."""
-    found = {n: c for n, c in group.commands.items() if isinstance(c, TyperCommand)}
-    return {name: found[name] for name in sorted(found) if not found[name].hidden}
+    context = typer.Context(group)
+    each = {name: group.get_command(context, name) for name in sorted(group.list_commands(context))}
+    found = {name: it for name, it in each.items() if isinstance(it, TyperCommand)}
+    return {name: command for name, command in found.items() if not command.hidden}
 
 
 def options(group: TyperGroup, command: TyperCommand | None = None) -> list[TyperOption]:

@@ -2,26 +2,54 @@
 
 import sys
 from contextlib import suppress
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from dcmtools import __version__
-from dcmtools.cli import dump
 from dcmtools.cli._options import Command, Settings, global_options
 from dcmtools.dataset.pydicom_bridge import leave_numpy_out
 from dcmtools.errors import DcmtoolsError, ExitCode, OutputError
 from dcmtools.output.emit import ClosedPipeError
 from dcmtools.output.talk import SILENT, Talk
 
+COMMANDS = {
+    "dump": "Show what DICOM files hold, as text, tree, JSON, tables or XML.",
+    "echo": "Ask peers whether they answer, how fast, and what they offer.",
+    "find": "Ask a peer what it has: studies, series, images, worklists.",
+    "get": "Retrieve objects on the association on which they are asked for (C-GET).",
+    "move": "Have a peer send objects to another, or to us (C-MOVE).",
+    "peers": "List the peers of the configuration, and whether they answer.",
+}
+"""The commands, each with what the first line of its help says, so that listing loads none."""
+
 
 class Program(TyperGroup):
-    """The group of all commands; turns what they raise into a line and an exit code."""
+    """The group of all commands, each of which is loaded when it is run.
+
+    What a command raises it turns into a line and an exit code.
+    """
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - typer's own signature
         super().__init__(**attributes)
         self.params += global_options()
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - click's
+        """List the names of the commands."""
+        return list(dict.fromkeys([*COMMANDS, *self.commands]))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002
+        """Load a command; None where there is none of this name."""
+        if cmd_name not in self.commands and cmd_name in COMMANDS:
+            self.commands[cmd_name] = _loaded(cmd_name)
+        return self.commands.get(cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002
+        """List the commands in the help."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - click's context is private to typer
         """Run a command."""
@@ -39,6 +67,19 @@ class Program(TyperGroup):
             raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
+def _loaded(name: str) -> TyperCommand:
+    """Make a command of the function that its module has under its own name."""
+    module = import_module(f"dcmtools.cli.{name}")
+    examples = "\n".join(f"\b\n{text}\n  {line}\n" for text, line in module.EXAMPLES)
+    single = typer.Typer(add_completion=False, rich_markup_mode=None)
+    kind = getattr(module, "COMMAND", Command)
+    single.command(name, cls=kind, epilog=examples)(getattr(module, name))
+    command = typer.main.get_command(single)
+    if not isinstance(command, TyperCommand):
+        raise TypeError(command)
+    return command
+
+
 def _explain(error: DcmtoolsError, command: str, settings: Settings) -> None:
     Talk(command, settings.verbosity).failure(error)
     with suppress(OutputError):  # the log may be what failed
@@ -54,7 +95,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("dump", cls=Command, epilog=dump.EPILOG)(dump.dump)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's own signature
