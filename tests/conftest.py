@@ -34,7 +34,8 @@ def _no_user_settings(
         if name not in ("DCMTOOLS_CORPUS", "DCMTOOLS_REQUIRE_PEERS"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-config"))
-    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name in ("NO_COLOR", "COLUMNS", "LINES"):  # the width is set by those who run the tests
+        monkeypatch.delenv(name, raising=False)
 
 
 def need(program: str) -> str:

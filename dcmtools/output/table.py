@@ -89,13 +89,14 @@ class _Look(NamedTuple):
     styles: Mapping[str, str]
 
 
-def draw(
+def draw(  # noqa: PLR0913 - each is a thing that a caller may know of its table
     rows: Iterable[Sequence[str]],
     columns: Sequence[Heading],
     width: int,
     *,
     color: bool,
     styles: Mapping[str, str] | None = None,
+    known: bool = False,
 ) -> Iterator[str]:
     """Draw a table.
 
@@ -111,6 +112,8 @@ def draw(
         Whether to use colour.
     styles : mapping of str to str, optional
         The style of rich for values that have one, such as ``{"ok": "green"}``.
+    known : bool, optional
+        Whether the rooms of the columns are what their values take: then no row is held back.
 
     Yields
     ------
@@ -123,7 +126,7 @@ def draw(
     source = iter(rows)
     first: list[Sequence[str]] = []
     try:
-        more = _collect(source, first)
+        more = known or _collect(source, first)
     except BaseException:  # Ctrl-C too
         yield from _drawn(first, columns, _layout(columns, first, width, more=False), look)
         raise
@@ -156,7 +159,7 @@ def _layout(
         _Measured(
             position,
             column,
-            max([cells(row[position]) for row in first], default=0),
+            max([cells(row[position]) for row in first], default=column.room),
             cells(column.heading),
             max(map(cells, _words(column.heading))),
         )

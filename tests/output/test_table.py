@@ -390,6 +390,31 @@ def test_rows_that_have_come_are_shown_before_the_failure(
     assert "".join(shown) == "".join(draw(Source(count), [Column("name")], 80, color=False))
 
 
+def test_where_widths_are_known_no_row_is_held_back() -> None:
+    taken: list[str] = []
+
+    def rows() -> Iterator[Sequence[str]]:
+        for name in ("a", "bb", "ccc"):
+            taken.append(name)
+            yield name, "1"
+
+    columns = [Column("Name", room=6), Column("N", right=True, room=3)]
+    shown = draw(rows(), columns, 40, color=False, known=True)
+    assert next(shown) == "Name      N\n──────  ───\na         1\n"
+    assert taken == ["a"]
+    assert list(shown) == ["bb        1\n", "ccc       1\n"]
+
+
+def test_where_widths_are_known_they_decide_what_goes_below() -> None:
+    columns = [Column("Name", room=6), Column("Reason", whole=True, room=30)]
+    rows = [("a", ""), ("b", "no")]
+    below = "Name\n  Reason\n──────\na\n", "b\n  no\n"
+    beside = f"Name    Reason\n──────  {'─' * 30}\na\n", "b       no\n"
+    assert tuple(draw(rows, columns, 30, color=False, known=True)) == below
+    assert tuple(draw(rows, columns, 40, color=False, known=True)) == beside
+    assert list(draw([], columns, 40, color=False, known=True)) == []
+
+
 def test_records_stream_too() -> None:
     source = Source(60)
     rows = ([name, "x"] for (name,) in source)
