@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from dcmtools.dataset.path import TagPath
 from dcmtools.dataset.query_keys import key_path
@@ -62,7 +62,7 @@ def read_key_table(lines: str | Iterable[str], *, name: str = _STDIN) -> KeyTabl
     KeyTable
         Rows without any value are left out. To take the next row raises InputError, with the
         number of the line, where it has more or fewer values than there are columns, or quotes
-        that do not match.
+        that do not match; the one after it can still be taken.
 
     Raises
     ------
@@ -82,16 +82,27 @@ def read_key_table(lines: str | Iterable[str], *, name: str = _STDIN) -> KeyTabl
         paths.append(path)
     if not paths:
         raise UsageError(name, "is empty", _PATHS_HINT)
-    return KeyTable(tuple(paths), _whole_rows(table))
+    return KeyTable(tuple(paths), _WholeRows(table))
 
 
-def _whole_rows(table: "_Table") -> Iterator[tuple[str, ...]]:
-    columns = len(table.header)
-    for number, row in table.rows():
+class _WholeRows:
+    """The rows of a table that have a value for each column."""
+
+    def __init__(self, table: "_Table") -> None:
+        self._table = table
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> tuple[str, ...]:
+        """Give the next row, also after one that cannot be read."""
+        number, row = next(self._table)
+        columns = len(self._table.header)
         if len(row) != columns:
+            place = _line(self._table.name, number)
             why = f"has {len(row)} values for {columns} columns"
-            raise InputError(_line(table.name, number), why, "Quote a value that has a delimiter.")
-        yield tuple(row)
+            raise InputError(place, why, "Quote a value that has a delimiter.")
+        return tuple(row)
 
 
 def read_uids(
@@ -192,7 +203,7 @@ def _table_records(table: "_Table", level: QueryLevel) -> Iterator[_Record]:
     if level not in places:
         shown = ", ".join(table.header)
         raise UsageError(table.name, f"has no column {unique_key(level)} but {shown}", _UIDS_HINT)
-    for number, row in table.rows():
+    for number, row in table:
         yield number, {each: row[at] for each, at in places.items() if at < len(row)}
 
 
@@ -223,23 +234,24 @@ class _Table:
             skipinitialspace=delimiter == ",",  # a space behind a comma is for the eye
             strict=True,
         )
-        _, header = next(self.rows(), (0, []))
+        _, header = next(self, (0, []))
         whole = first.strip()
         # A tag without quotes is one column all the same: 0010,0020
         self.header = [whole] if _path(whole) else [cell.strip() for cell in header]
 
-    def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Give the number of the last line of each row, and its cells."""
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> tuple[int, list[str]]:
+        """Give the number of the last line of the next row, and its cells."""
         while True:
             try:
-                row = next(self._rows, None)
+                row = next(self._rows)
             except self._csv_error as error:
                 place = _line(self.name, self._before + self._rows.line_num)
                 raise InputError(place, f"cannot be read: {error}") from error
-            if row is None:
-                return
             if any(cell.strip() for cell in row):
-                yield self._before + self._rows.line_num, row
+                return self._before + self._rows.line_num, row
 
 
 def _lines(lines: str | Iterable[str]) -> Iterator[str]:
