@@ -34,11 +34,15 @@ class Bar:
 
     def advance(self) -> None:
         """Count one item more."""
-        self._done += 1
+        self.update(self._done + 1, self._total)
+
+    def update(self, done: int, total: int) -> None:
+        """Show how many items are done, and how many there are as far as is known by now."""
+        self._done, self._total = done, total
         if self._progress is None and monotonic() - self._started > _PATIENCE:
             self._appear()
         if self._progress is not None:
-            self._progress.update(self._progress.task_ids[0], completed=self._done)
+            self._progress.update(self._progress.task_ids[0], completed=done, total=total)
 
     def _appear(self) -> None:
         from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
