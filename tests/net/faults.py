@@ -259,7 +259,7 @@ FAULTS: dict[str, Fault] = {
         "find", 9, r"abort", does("find", find([MATCH] * 2, final=None), *abort(2, 0))
     ),
     "aborts amid sub-operations": Fault(
-        "move", 7, r"abort", does("move", pending(5, 1, 0, 0), *abort(0, 0))
+        "move", 9, r"abort", does("move", pending(5, 1, 0, 0), *abort(0, 0))
     ),
     "aborts at the second echo": Fault(
         "echo",
@@ -287,7 +287,7 @@ FAULTS: dict[str, Fault] = {
         "find", 9, r"no response", does("find", find([MATCH] * 2, final=None), hang()), QUICK
     ),
     "silent after a pending response": Fault(
-        "move", 6, r"no response", does("move", pending(5, 1, 0, 0), hang()), QUICK
+        "move", 9, r"no response", does("move", pending(5, 1, 0, 0), hang()), QUICK
     ),
     "silent amid a PDU": Fault(
         "find", 6, r"(amid|half).*PDU", does("find", HALF_DATA, hang()), QUICK
