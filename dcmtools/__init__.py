@@ -5,29 +5,51 @@ The public names are loaded when they are first used, so that importing the pack
 
 TYPE_CHECKING = False  # as typing's own, which would have to be imported
 if TYPE_CHECKING:
+    from dcmtools.config import Peer
+    from dcmtools.dataset.answers import Answer
     from dcmtools.dataset.dump import DumpOptions, dump
     from dcmtools.dataset.path import TagPath
+    from dcmtools.dataset.query import Query, build_query
     from dcmtools.dataset.read import open_dicom
     from dcmtools.errors import DcmtoolsError, ExitCode
+    from dcmtools.net.access import Access
+    from dcmtools.net.echo import Echo, echo
+    from dcmtools.net.find import find
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Access",
+    "Answer",
     "DcmtoolsError",
     "DumpOptions",
+    "Echo",
     "ExitCode",
+    "Peer",
+    "Query",
     "TagPath",
     "__version__",
+    "build_query",
     "dump",
+    "echo",
+    "find",
     "open_dicom",
 ]
 
 _HOMES = {
+    "Access": "dcmtools.net.access",
+    "Answer": "dcmtools.dataset.answers",
     "DcmtoolsError": "dcmtools.errors",
     "DumpOptions": "dcmtools.dataset.dump",
+    "Echo": "dcmtools.net.echo",
     "ExitCode": "dcmtools.errors",
+    "Peer": "dcmtools.config",
+    "Query": "dcmtools.dataset.query",
     "TagPath": "dcmtools.dataset.path",
+    "build_query": "dcmtools.dataset.query",
     "dump": "dcmtools.dataset.dump",
+    "echo": "dcmtools.net.echo",
+    "find": "dcmtools.net.find",
     "open_dicom": "dcmtools.dataset.read",
 }
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from dcmtools import __version__
+from dcmtools.cli._manual_text import ABOUT, ENVIRONMENT, FILES, PEERS, SEE_ALSO, TAG_PATHS
 from dcmtools.cli._tree import (
     choices,
     commands,
@@ -20,158 +21,15 @@ from dcmtools.cli._tree import (
     options,
     spellings,
 )
-from dcmtools.config import Config
-from dcmtools.dataset.source import DEFAULT_MAX_INFLATED
 from dcmtools.errors import ExitCode
 
-VERSION_DATE = "November 23, 2026"
+VERSION_DATE = "November 24, 2026"
 """The day of this version of the manual, so that making the pages twice gives the same."""
 
 _LITERAL = str.maketrans(
     {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti", '"': r"\(dq"}
 )
 _LINE = 66  # columns of an example, so that it fits a terminal with its indentation
-
-_ABOUT = r"""
-.Nm
-shows what DICOM files hold and what is wrong with them.
-Each task is a command with a page of its own, listed under
-.Sx COMMANDS .
-.Pp
-Results go to standard output and nothing else does: messages, progress and the
-summary of a batch go to standard error.
-On a terminal the output may be drawn and coloured; in a pipe it is plain, and
-never cut to the width of a window.
-Control characters in values are escaped everywhere.
-.Pp
-Operands are files and folders.
-A folder is walked, folders within it too, in sorted order.
-Content decides whether a file is DICOM, never its name: other files that a walk
-meets are passed over and counted, but a file that was named and is not DICOM is
-an error.
-A file that fails does not stop the others.
-What happened to it is said, and the exit status tells that the work was done in
-part.
-"""
-
-_TAG_PATHS = r"""
-A tag path names an element, and is written the same way wherever one is asked
-for:
-.Pp
-.D1 Ar element
-.D1 Ar sequence Ns \&. Ns Ar element
-.D1 Ar sequence Ns \&[ Ns Ar item Ns \&]. Ns Ar element
-.Pp
-with as many sequences as there are on the way to the element.
-Each of them, and the element, is one of
-.Bl -tag -width Ds
-.It Ar Keyword
-as in the DICOM data dictionary:
-.Ql PatientName .
-.It Pq Ar gggg , Ns Ar eeee
-the tag, group and element in hexadecimal:
-.Ql (0010,0010) .
-The parentheses may be left out, and the comma with them:
-.Ql 00100010 .
-.It Pq Ar gggg , Ns Qo Ns Ar CREATOR Ns Qc , Ns Ar ee
-a private element by the name of its private creator, in whatever block of the
-group it lies:
-.Ql (0009,\(dqACME 1.1\(dq,01) .
-.El
-.Pp
-An
-.Ar item
-is the number of an item of the sequence, counted from 0, or
-.Ql *
-for all of them.
-Where something is read, a sequence without a number stands for all of its
-items.
-Where a command says that it takes wildcards,
-.Ql x
-stands for any digit of a tag and
-.Ql *
-for any element.
-.Pp
-Parentheses, brackets and asterisks mean something to the shell, so quote such a
-path.
-Keywords, after a
-.Ql \&.
-too, are completed by the shell where completion is installed; see
-.Sx FILES .
-"""
-
-_ENVIRONMENT = rf"""
-A variable that is empty counts as not set.
-.Bl -tag -width Ds
-.It Ev DCMTOOLS_CONFIG
-The configuration file to use instead of the usual one.
-It has to exist.
-.It Ev DCMTOOLS_AET
-The AE title of this side, for commands that connect to a peer.
-The default is {Config().aet}.
-.It Ev DCMTOOLS_TIMEOUT
-The seconds to wait for a peer, for commands that connect to one.
-The default is {Config().timeout:g}.
-.It Ev DCMTOOLS_MAX_INFLATED
-The most bytes that a deflated data set may inflate to, as a guard against files
-made to fill the memory.
-The default is {DEFAULT_MAX_INFLATED}.
-.It Ev NO_COLOR
-Whatever its value, no colour is used unless
-.Fl \-color Cm always
-is given.
-.It Ev XDG_CONFIG_HOME
-The folder of configuration files, if it is an absolute path; otherwise
-.Pa \(ti/.config .
-.El
-.Pp
-An option outranks the variable, and a variable what the configuration file
-says.
-"""
-
-_FILES = r"""
-.Bl -tag -width Ds
-.It Pa $XDG_CONFIG_HOME/dcmtools/config.toml
-The configuration,
-.Pa \(ti/.config/dcmtools/config.toml
-where the variable is not set, and
-.Pa %APPDATA%\edcmtools\econfig.toml
-on Windows.
-There need not be one.
-It is TOML, all of it optional but the host and port of a peer.
-An unknown key is an error.
-.Bd -literal
-aet = "WORKSTATION1"      # the AE title of this side
-timeout = 30.0            # seconds
-max_inflated = 1073741824 # bytes
-
-[peers.pacs]
-host = "pacs.example.org"
-port = 2762
-aet = "PACS"              # the AE title of the peer
-timeout = 60.0            # with this peer
-calling_aet = "WS1"       # towards this peer
-tls = { ca = "ca.pem", cert = "ws1.pem", key = "ws1.key" }
-.Ed
-.Pp
-Where TLS needs no files of its own,
-.Ql tls = true
-is enough.
-Their paths start at the folder of the configuration file.
-.It Pa share/bash\-completion/completions/dcmtools
-.It Pa share/zsh/site\-functions/_dcmtools
-.It Pa share/fish/vendor_completions.d/dcmtools.fish
-Completion for the shells, below the folder that the program was installed to.
-.El
-"""
-
-_SEE_ALSO = r"""
-.Pp
-Of the DICOM standard,
-.Lk https://www.dicomstandard.org/current :
-PS3.5 Data Structures and Encoding, PS3.6 Data Dictionary, PS3.10 Media Storage
-and File Format.
-"""
 
 
 def pages(group: TyperGroup) -> dict[str, str]:
@@ -201,7 +59,7 @@ def _main_page(group: TyperGroup) -> Iterator[str]:
     yield from _head("dcmtools", group.help or "")
     yield ".Nm\n.Op Ar option ...\n.Ar command\n.Op Ar argument ..."
     yield ".Nm\n.Fl \\-help | Fl \\-version"
-    yield ".Sh DESCRIPTION" + _ABOUT
+    yield ".Sh DESCRIPTION" + ABOUT
     yield ".Sh COMMANDS\n.Bl -tag -width Ds"
     for name, command in commands(group).items():
         yield f".It Xr dcmtools-{name} 1\n{_prose(_summary(command.help or ''))}"
@@ -210,8 +68,9 @@ def _main_page(group: TyperGroup) -> Iterator[str]:
     yield ".Pp\nInstead of a command:"
     own = [each for each in options(group) if each not in _global_options(group)]
     yield from _option_list(own)
-    yield ".Sh TAG PATHS" + _TAG_PATHS
-    yield ".Sh ENVIRONMENT" + _ENVIRONMENT + ".Sh FILES" + _FILES
+    yield ".Sh PEERS" + PEERS
+    yield ".Sh TAG PATHS" + TAG_PATHS
+    yield ".Sh ENVIRONMENT" + ENVIRONMENT + ".Sh FILES" + FILES
     yield ".Sh EXIT STATUS\nA script can rely on these numbers:"
     yield from _exit_status()
     yield ".Sh EXAMPLES"
@@ -220,7 +79,7 @@ def _main_page(group: TyperGroup) -> Iterator[str]:
     yield ".Pp\nThe page of each command has more."
     yield ".Sh SEE ALSO"
     yield from _references(commands(group))
-    yield _SEE_ALSO
+    yield SEE_ALSO
 
 
 def _command_page(group: TyperGroup, name: str, command: TyperCommand) -> Iterator[str]:
@@ -321,7 +180,7 @@ def _facts(option: TyperOption) -> Iterator[str]:
         yield f"The default is {default[0]}."
     elif metavar(option) and option.show_default and option.default not in (None, ""):
         yield f"The default is {option.default}."
-    if metavar(option) == "TAGPATH":
+    if metavar(option).startswith("TAGPATH"):
         yield "For how to write TAGPATH see dcmtools(1)."
     if option.envvar:
         yield f"Without it, {option.envvar} is used."

@@ -1,0 +1,53 @@
+"""Every network command in the README does what is printed there, with Orthanc for the PACS."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.interop.peers import OrthancPeer
+from tests.test_readme import PYTHON, README, network_sessions
+
+PORT = "4242"
+"""What the README has for the port of the PACS."""
+
+
+@pytest.fixture
+def _tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orthanc: OrthancPeer) -> None:
+    """Have the configuration that the README shows."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    (config,) = re.findall(r"^```toml\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "config.toml").write_text(config.replace(PORT, str(orthanc.port)))
+    monkeypatch.setenv("DCMTOOLS_CONFIG", str(tmp_path / "config.toml"))
+
+
+@pytest.mark.interop
+@pytest.mark.usefixtures("_tour")
+@pytest.mark.parametrize("session", network_sessions(), ids=lambda text: text.split("\n")[0][2:40])
+def test_the_examples_print_what_is_printed(session: str, orthanc: OrthancPeer) -> None:
+    session = session.replace(PORT, str(orthanc.port))
+    commands = re.findall(r"^\$ (.*)$", session, re.MULTILINE)
+    ran = subprocess.run(
+        ["bash", "-c", "\n".join(commands)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    printed = "".join(
+        line for line in session.splitlines(keepends=True) if not line.startswith("$ ")
+    )
+    expected = re.escape(printed).replace(re.escape("..."), r"\d+\.\d+")
+    assert re.fullmatch(expected, ran.stdout), ran.stdout
+
+
+@pytest.mark.interop
+def test_the_python_example_runs(orthanc: OrthancPeer) -> None:
+    (code,) = [each for each in PYTHON.findall(README.read_text()) if PORT in each]
+    command = [sys.executable, "-c", code.replace(PORT, str(orthanc.port))]
+    ran = subprocess.run(command, capture_output=True, check=True, text=True)
+    assert len(ran.stdout.splitlines()) >= 2
