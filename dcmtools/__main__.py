@@ -6,18 +6,18 @@ Completion and ``--version`` are answered from here, before the command line is 
 import gc
 import sys
 
-from dcmtools.errors import ExitCode
+_INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the program and exit with its code; what it printed is on its way then."""
-    try:
+    try:  # what is imported outside of it could be interrupted with a traceback
         _run()
-        code: str | int | None = ExitCode.OK
+        code: str | int | None = 0
     except SystemExit as end:
         code = end.code
     except KeyboardInterrupt:  # before there was a command to tell
-        code = ExitCode.INTERRUPTED
+        code = _INTERRUPTED
     except OSError as error:  # the help could not be printed
         if error.filename is not None:
             raise
@@ -46,13 +46,13 @@ def _run() -> None:
         app(prog_name="dcmtools")
 
 
-def _failed_output(error: OSError) -> ExitCode:
+def _failed_output(error: OSError) -> int:
     from dcmtools.output.emit import ClosedPipeError, output_failure  # noqa: PLC0415
     from dcmtools.output.talk import NORMAL, Talk  # noqa: PLC0415
 
     failure = output_failure(error)
     if isinstance(failure, ClosedPipeError):
-        return ExitCode.OK
+        return 0
     Talk("dcmtools", NORMAL).failure(failure)
     return failure.exit_code
 
