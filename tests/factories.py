@@ -102,3 +102,8 @@ def corpus() -> Path | None:
     """Name the folder of real and crafted files, None where there is none."""
     folder = os.environ.get("DCMTOOLS_CORPUS")
     return Path(folder) if folder else None
+
+
+PEAK = 'int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])'
+"""Python that gives the most memory its process has used, in KiB, on Linux. What getrusage says is
+never less than that of the process which started it."""

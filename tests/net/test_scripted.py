@@ -259,7 +259,11 @@ def test_max_length_and_identity(length: int | None) -> None:
 
 def received(port: int, *, request: bool = True) -> bytes | str:
     """Give what a peer sends until it closes, or "reset"."""
-    with socket.create_connection(("127.0.0.1", port), 10) as sock:
+    try:
+        connection = socket.create_connection(("127.0.0.1", port), 10)
+    except ConnectionResetError:  # so soon
+        return "reset"
+    with connection as sock:
         if request:
             proposed = [wire.Proposed(1, VERIFICATION, (IMPLICIT,))]
             sock.sendall(wire.request_pdu("CALLED", "CALLING", proposed, 16384))
