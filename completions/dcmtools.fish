@@ -133,7 +133,7 @@ complete -c dcmtools -n '__dcmtools_operand echo 0 9999' -a '(__dcmtools_ask pee
 complete -c dcmtools -n '__dcmtools_in find' -s f -l format -x -a 'table tsv csv json ndjson xml' -d 'How to print matches; table on a terminal, else tsv'
 complete -c dcmtools -n '__dcmtools_in find' -l simple -d 'JSON with keywords and plain values'
 complete -c dcmtools -n '__dcmtools_in find' -l only -d 'Ask for the keys given and for no others'
-complete -c dcmtools -n '__dcmtools_in find' -l limit -x -d 'Stop the peer after N matches'
+complete -c dcmtools -n '__dcmtools_in find' -l limit -x -d 'Stop each query after N matches'
 complete -c dcmtools -n '__dcmtools_in find' -l each -r -F -d 'Ask once for each row of a csv or tsv table, whose columns are keys; - is stdin'
 complete -c dcmtools -n '__dcmtools_in find' -s X -l write -x -a '(__fish_complete_directories)' -d 'Write each match as a file too'
 complete -c dcmtools -n '__dcmtools_in find' -l relational -d 'Negotiate keys of any level in one query'

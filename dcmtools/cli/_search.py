@@ -32,6 +32,8 @@ from dcmtools.net.storage import write_answer
 
 _DIMSE_TIMEOUT = 120.0
 """Seconds: a busy archive may search that long before it has a first match."""
+_MOST_TOLD = 50
+"""Oddities of answers, each told once: a peer can make up any number."""
 _MOST_LOSSES = 2
 """Associations lost in a row after which a peer is taken to be gone."""
 
@@ -188,8 +190,11 @@ class Search:
         self._damaged += answer.damage is not None
         for problem in answer.problems:
             self._warn(f"match {self._found}: {problem}", once=problem.reason)
-        for path in matcher.ignored(answer):
-            self._warn(f"the peer ignores {path}: there are matches with other values")
+        if answer.damage is None:
+            for path in matcher.unmatched(answer):
+                self._warn(f"the peer ignores {path}: there are matches with other values")
+            for path in matcher.unanswered(answer):
+                self._warn(f"the peer ignores {path}: there are matches without it")
         if self._folder is not None:
             write_answer(answer, self._folder / f"rsp{self._found:04}.dcm", query.model.find)
 
@@ -208,9 +213,12 @@ class Search:
 
     def _warn(self, text: str, *, once: str = "") -> None:
         once = once or text
-        if once not in self._told:
-            self._told.add(once)
-            self._talk.warning(f"warning: {text}")
+        if once in self._told or len(self._told) > _MOST_TOLD:
+            return
+        self._told.add(once)
+        if len(self._told) > _MOST_TOLD:
+            text = "there is more that is odd, and it is not told"
+        self._talk.warning(f"warning: {text}")
 
     def finish(self, *, fail_empty: bool) -> ExitCode:
         """Say how it went, and give the exit code."""

@@ -64,7 +64,7 @@ def find(
     ] = False,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", metavar="N", min=1, help="Stop the peer after N matches."),
+        typer.Option("--limit", metavar="N", min=1, help="Stop each query after N matches."),
     ] = None,
     each: Annotated[
         str | None,
@@ -95,8 +95,11 @@ def find(
 
     PEER is AET@HOST:PORT, HOST:PORT or the name of a peer in the configuration. Keys are given by
     short names such as --patient-name, or by -k with any tag path. The level is the lowest that a
-    key belongs to, and its useful attributes are returned beside the keys. Text is sent in UTF-8
-    where it is not ASCII; answers may be in any character set. Matches are printed as they come.
+    key belongs to, and its useful attributes are returned beside the keys; a table on a terminal
+    shows as many of them as it has room for. Text is sent in UTF-8 where it is not ASCII; answers
+    may be in any character set. Matches are printed as they come. A peer that ignores a key, and
+    so finds too much, is told of. With --each a row that fails stops no others; then the exit code
+    is 9, as it is for answers that are damaged.
     """
     shape = _shape(format, simple=simple)
     search = Search(context, files or (), only=only, each=each, limit=limit, folder=write)

@@ -129,6 +129,10 @@ class Answer:
         element = self._by_tag().own.get(tag)
         return "" if element is None else value_of(element, self.load, None)
 
+    def has(self, tag: int) -> bool:
+        """Tell whether an attribute is in the data set itself, with a value or without one."""
+        return tag in self._by_tag().own
+
     def json(self, *, simple: bool = False) -> str:
         """Print the answer as one JSON object, on one line.
 

@@ -84,6 +84,7 @@ def _decode_extended(raw: bytes, charset: bytes, *, person_name: bool) -> str:
     return decode_text(raw, names, person_name=person_name)
 
 
+@lru_cache(maxsize=64)
 def is_known(charset: bytes) -> bool:
     """Tell whether the standard defines every character set in a Specific Character Set."""
     names = [_normal(name) for name in charset.rstrip(b"\0 ").split(b"\\")]

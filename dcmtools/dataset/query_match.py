@@ -2,7 +2,7 @@
 
 A peer need not match a key that it does not support, or one of a level above that of the query
 (PS3.4 C.2.2.1.3, C.4.1.3.2.1): it answers as if nobody had asked, with the data of others. Only
-what is plain is judged here: whole values and days, of attributes that the answer has.
+what is plain is judged here: days, and text that is not a name, with its wildcards.
 """
 
 import re
@@ -14,10 +14,12 @@ from dcmtools.dataset.answers import Answer
 from dcmtools.dataset.path import TagPath
 from dcmtools.dataset.query import Query
 
-_WHOLE_VRS = frozenset({"AE", "CS", "LO", "SH", "UI"})
+_TEXT_VRS = frozenset({"AE", "CS", "LO", "SH", "UI"})
 _DAYS = re.compile(r"(\d{8})?(-?)(\d{8})?", re.ASCII)
 _DAY = re.compile(r"\d{8}", re.ASCII)
 _LAST_DAY = "99991231"
+_WILDCARDS = {"*": ".*", "?": "."}
+_WILD = re.compile(r"([*?])")
 
 
 class Matcher:
@@ -26,16 +28,24 @@ class Matcher:
     Parameters
     ----------
     query : Query
-        What was asked. Elements of sequences, names, wildcards and text that is not ASCII are not
-        judged.
+        What was asked. Elements of sequences are not judged.
     """
 
     def __init__(self, query: Query) -> None:
         self._tests = list(_tests(query))
+        self._asked = [
+            (key.path, tag)
+            for key in query.keys
+            if key.value and (tag := key.path.plain_tag) is not None
+        ]
 
-    def ignored(self, answer: Answer) -> list[TagPath]:
-        """List the keys that an answer does not match."""
+    def unmatched(self, answer: Answer) -> list[TagPath]:
+        """List the keys that an answer has another value for; names are not judged."""
         return [path for path, tag, matches in self._tests if not matches(answer.value(tag))]
+
+    def unanswered(self, answer: Answer) -> list[TagPath]:
+        """List the keys that an answer does not have, if only empty: they are not supported."""
+        return [path for path, tag in self._asked if not answer.has(tag)]
 
 
 def _tests(query: Query) -> Iterator[tuple[TagPath, int, Callable[[str], bool]]]:
@@ -49,13 +59,22 @@ def _tests(query: Query) -> Iterator[tuple[TagPath, int, Callable[[str], bool]]]
             first, dash, last = days.groups("")
             last = last or (_LAST_DAY if dash else first)
             yield key.path, tag, partial(_is_between, first, last)
-        elif entry.vr in _WHOLE_VRS and not set(value) & set("*?"):
+        elif entry.vr in _TEXT_VRS:
             yield key.path, tag, partial(_is_among, _values(value))
 
 
 def _is_among(wanted: set[str], text: str) -> bool:
     found = _values(text)
-    return not found or bool(found & wanted)
+    if not found or found & wanted:
+        return True
+    patterns = [each for each in wanted if _WILD.search(each)]
+    return any(_matches(pattern, value) for pattern in patterns for value in found)
+
+
+def _matches(pattern: str, value: str) -> bool:
+    """Match wildcards (PS3.4 C.2.2.2.4): ``*`` for any characters, ``?`` for one."""
+    parts = [_WILDCARDS.get(part) or re.escape(part) for part in _WILD.split(pattern)]
+    return re.fullmatch("".join(parts), value, re.DOTALL) is not None
 
 
 def _is_between(first: str, last: str, text: str) -> bool:
