@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -75,7 +77,7 @@ class Account:
         self._arrived: dict[str, int] = {}  # how often each instance has come
         self._bytes = 0
         self._missing = 0
-        self._absent: list[Unit] = []
+        self._absent: dict[Unit, None] = {}
         self._errors: list[DcmtoolsError] = []
         self._hints: set[str] = set()
 
@@ -121,14 +123,14 @@ class Account:
         absent : bool
             Whether it failed because there is no such thing, as far as the peer can tell.
         """
-        self.done.append(done)
         self._write_report(done)
+        self.done.append(replace(done, stored=()))  # there may be a million
         counts, unit = done.counts, done.unit
         if done.error is not None:
             so_far = f"; {counts.done} of {counts.total} instances {self._verb} by then"
             self._tell(f"{done.error} ({unit}{so_far if counts.total else ''})", self._advice(done))
         elif absent or _is_empty(done):
-            self._absent.append(unit)
+            self._absent[unit] = None
         elif done.status is not None and (done.failed or counts.failed):
             which = f": {_listed(done.failed_instances)}" if done.failed_instances else ""
             text = f"{self._peer}: {unit}: answered {done.status.text}"
@@ -193,20 +195,6 @@ class Account:
         parts += [_megabytes(self._bytes)] if self._bytes else []
         return f"{', '.join(parts)} in {monotonic() - self._started:.1f} s"
 
-    def close(self) -> None:
-        """Close the report.
-
-        Raises
-        ------
-        OutputError
-            It could not be written.
-        """
-        if self._report is not None:
-            try:
-                self._report.close()
-            except OSError as error:
-                raise OutputError(str(self._report_path), reason(error)) from error
-
     def _failed(self) -> int:
         return max(sum(each.counts.failed or 0 for each in self.done), self._missing)
 
@@ -260,7 +248,15 @@ class Account:
             self._report.write(json.dumps(record) + "\n")
             self._report.flush()
         except OSError as error:
+            self.close()
             raise OutputError(str(self._report_path), reason(error)) from error
+
+    def close(self) -> None:
+        """Close the report; whether its lines could be written has been told."""
+        if self._report is not None:
+            with suppress(OSError):
+                self._report.close()
+            self._report = None
 
 
 def _is_empty(done: Retrieved) -> bool:

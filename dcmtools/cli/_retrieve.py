@@ -67,13 +67,13 @@ class Retrieval:
         What is done to what is asked for: ``retrieved`` or ``moved``.
     arrives : bool
         Whether it arrives here, so that what counts is what has come.
-    destination : str
-        The AE title that it is moved to, "" where it is not.
     report : Path, optional
         A file that gets a line of JSON about each request.
 
     Attributes
     ----------
+    destination : str
+        The AE title that it is moved to, "" where it is not.
     access : Access
         The peer and how to reach it.
     model : Model
@@ -113,7 +113,7 @@ class Retrieval:
         )
 
     def __enter__(self) -> Self:
-        """Take SIGTERM as what it is: a wish to end in good order."""
+        """Take signals as what they are: a wish to end in good order."""
         if current_thread() is main_thread():
             self._stack.enter_context(_Terminable())
         self._stack.callback(self._account.close)
@@ -236,23 +236,29 @@ class _Bar:
 
 
 class _Terminable:
-    """Have SIGTERM do what Ctrl-C does within a ``with`` block, and then what it usually does."""
+    """Have SIGTERM and SIGHUP do what Ctrl-C does within a ``with`` block, and then their own."""
 
     def __init__(self) -> None:
-        self._asked = False
+        self._came: int | None = None
+        self._taken: list[int] = []
 
     def __enter__(self) -> None:
-        """Take the signal over."""
-        self._before = signal.signal(signal.SIGTERM, self._ask)
+        """Take the signals over, but for those that whoever started us wants to be ignored."""
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, self._come)
+                self._taken.append(number)
 
     def __exit__(self, *_: object) -> None:
-        """Give the signal back; where it has come, let it take its course."""
-        signal.signal(signal.SIGTERM, self._before)
-        if self._asked:
-            signal.raise_signal(signal.SIGTERM)
+        """Give the signals back; where one has come, let it take its course."""
+        for number in self._taken:
+            signal.signal(number, signal.SIG_DFL)
+        if self._came is not None:
+            signal.raise_signal(self._came)
 
-    def _ask(self, *_: object) -> NoReturn:
-        self._asked = True
+    def _come(self, number: int, _: object) -> NoReturn:
+        self._came = number
         raise KeyboardInterrupt
 
 

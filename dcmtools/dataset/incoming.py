@@ -50,6 +50,8 @@ def incoming(folder: Path) -> Iterator[IO[bytes]]:
                 fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield file
     finally:
+        with suppress(OSError):  # while it is locked, where an open file can be removed
+            Path(file.name).unlink()
         with suppress(OSError):  # what was not written has been told before
             file.close()
         with suppress(OSError):
@@ -74,8 +76,10 @@ def sweep(folder: Path) -> int:
     return swept
 
 
-def place(file: IO[bytes], target: Path, data_size: int) -> tuple[Path, bool]:
-    """Give a file that is complete its name, durably; nothing that is there is overwritten.
+def place(
+    file: IO[bytes], target: Path, data_size: int, *, durable: bool = True
+) -> tuple[Path, bool]:
+    """Give a file that is complete its name; nothing that is there is overwritten.
 
     Parameters
     ----------
@@ -85,6 +89,8 @@ def place(file: IO[bytes], target: Path, data_size: int) -> tuple[Path, bool]:
         The name; where another object has it, a number is added.
     data_size : int
         The bytes of its data set, by which it is held against what is there.
+    durable : bool
+        Whether to wait until it is on stable storage.
 
     Returns
     -------
@@ -97,7 +103,8 @@ def place(file: IO[bytes], target: Path, data_size: int) -> tuple[Path, bool]:
         It cannot be written.
     """
     file.flush()
-    os.fsync(file.fileno())
+    if durable:
+        os.fsync(file.fileno())
     make_folder(target.parent)
     number, name = 1, target
     while not _linked(Path(file.name), name):
@@ -105,7 +112,8 @@ def place(file: IO[bytes], target: Path, data_size: int) -> tuple[Path, bool]:
             return name, True
         number += 1
         name = target.with_name(f"{target.stem}.{number}{target.suffix}")
-    _sync_folder(name.parent)
+    if durable:
+        _sync_folder(name.parent)
     return name, False
 
 

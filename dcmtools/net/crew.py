@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Condition, Lock, Thread, current_thread
 from time import monotonic
 
@@ -59,7 +59,8 @@ class Crew:
         self._events: SimpleQueue[Progress | Retrieved | Fewer | BaseException | None]
         self._events = SimpleQueue()
         self._retrievers: set[Retriever] = set()
-        self._starting = 0  # threads that open an association
+        self._working = 0  # threads
+        self._starting = 0  # of them, those that open an association
         self._ready: set[Thread] = set()  # those that have one and will take a unit again
         self._returned: deque[Unit] = deque()  # taken, but by a thread without an association
         self._stopping = False
@@ -81,13 +82,13 @@ class Crew:
         ]
         for thread in threads:
             thread.start()
-        working = len(threads)
+        self._working = len(threads)
         failure: BaseException | None = None
         try:
-            while working and not isinstance(failure, OutputError):
+            while self._working and not isinstance(failure, OutputError):
                 event = self._events.get()
                 if event is None:
-                    working -= 1
+                    self._working -= 1
                 elif isinstance(event, BaseException):
                     failure = failure or event
                     self._stopping = True  # but what is under way may end
@@ -155,12 +156,15 @@ class Crew:
         except (AssociationError, ConnectionFailedError) as error:
             with self._changed:
                 self._starting -= 1
+                self._returned.append(unit)
                 self._changed.notify_all()
                 # What those that have just begun will have is not known yet.
-                self._changed.wait_for(lambda: self._ready or not self._starting)
-                if not self._ready:
+                self._changed.wait_for(
+                    lambda: self._ready or not self._starting or unit not in self._returned
+                )
+                if not self._ready and unit in self._returned:
+                    self._returned.remove(unit)
                     raise
-                self._returned.append(unit)
             self._events.put(Fewer(error))
             return None
         except BaseException:
@@ -185,14 +189,28 @@ class Crew:
     def _stop(self, threads: list[Thread]) -> None:
         """Have all threads end: in good order where they can within a moment."""
         self._stopping = True
-        if not any(thread.is_alive() for thread in threads):
-            return
         try:
-            self._each(lambda retriever: retriever.cancel())
-            _join(threads, PATIENCE)
+            if self._working:
+                self._each(lambda retriever: retriever.cancel())
+                self._wait(PATIENCE)
         finally:  # another Ctrl-C too
-            self._each(lambda retriever: retriever.interrupt())
-            _join(threads, _LAST_MOMENT)  # one that waits for standard input is left to itself
+            if self._working:  # one that waits for standard input is left to itself
+                self._each(lambda retriever: retriever.interrupt())
+                self._wait(_LAST_MOMENT)
+        if not self._working:
+            for thread in threads:
+                thread.join()
+
+    def _wait(self, seconds: float) -> None:
+        """Wait until all threads have ended.
+
+        Not by joining them: where Ctrl-C interrupts that, Python takes a thread for ended.
+        """
+        deadline = monotonic() + seconds
+        with suppress(Empty):
+            while self._working:
+                if self._events.get(timeout=max(deadline - monotonic(), 0)) is None:
+                    self._working -= 1
 
     def _each(self, act: Callable[[Retriever], None]) -> None:
         with self._changed:
@@ -200,9 +218,3 @@ class Crew:
         for retriever in retrievers:
             with suppress(DcmtoolsError):
                 act(retriever)
-
-
-def _join(threads: list[Thread], seconds: float) -> None:
-    deadline = monotonic() + seconds
-    for thread in threads:
-        thread.join(max(deadline - monotonic(), 0))

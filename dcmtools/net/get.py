@@ -16,7 +16,7 @@ from dcmtools.net.association import Association
 from dcmtools.net.command import Command, CommandField
 from dcmtools.net.negotiation import MOST_CONTEXTS, Context, Proposal
 from dcmtools.net.retrieve import MID_DATA, Counts, Request, Retrieved, Unit
-from dcmtools.net.sop_classes import contexts_alone, retrieval_contexts, syntaxes_alone
+from dcmtools.net.sop_classes import contexts_alone, retrieval_contexts
 from dcmtools.net.status import CANCEL, SUB_OPERATIONS, SUCCESS, UNABLE_TO_PROCESS, Status
 from dcmtools.net.storage import OUT_OF_RESOURCES, Storage, Stored
 
@@ -62,9 +62,10 @@ class Getter:
         self._storage = storage
         self._on_stored = on_stored
         self._left = left
-        self._classes = frozenset(classes)
+        self._classes = dict.fromkeys(classes)
         self._plan = retrieval_contexts(self._classes, _ROOM)
         self._helpful: list[str] = []  # transfer syntaxes, the latest first
+        self._refused: list[list[Proposal]] = []  # what the peer does not take at all
         self._request: Request | None = None
         self._stopped = False
         self._begin()
@@ -105,10 +106,15 @@ class Getter:
             results.append(self._once(unit, told))
             left = self._left(unit, self._arrived) if self._may_come(results[0]) else []
             for proposals in self._others(results[0], plan, left):
+                if self._stopped:
+                    break
                 self._open(proposals)
+                if all(each.result for each in self._association.contexts[1:]):
+                    self._refused.append(proposals)
+                    continue
                 self._again = True
                 results += [self._once(part, lambda _: None) for part in left]
-                if self._stopped or len(self._arrived) >= results[0].counts.total > 0:
+                if len(self._arrived) >= results[0].counts.total > 0:
                     break
                 left = self._left(unit, self._arrived)
                 if not left:
@@ -125,6 +131,7 @@ class Getter:
 
     def interrupt(self) -> None:
         """Wait for the peer no longer; called from another thread."""
+        self._stopped = True
         self._association.interrupt()
 
     def _begin(self) -> None:
@@ -136,7 +143,7 @@ class Getter:
 
     def _plan_for(self, unit: Unit) -> list[list[Proposal]]:
         """Choose the contexts for a unit: those for all units, where these are enough."""
-        enough = len(self._plan[0]) < _ROOM and self._classes.issuperset(unit.classes)
+        enough = len(self._plan[0]) < _ROOM and self._classes.keys() >= set(unit.classes)
         return self._plan if enough or not unit.classes else retrieval_contexts(unit.classes, _ROOM)
 
     def _open(self, proposals: list[Proposal]) -> None:
@@ -166,17 +173,20 @@ class Getter:
         """Give the contexts on which what is left may come, one association after the other."""
         if not left:
             return
-        contexts = self._association.contexts
+        contexts = self._association.contexts[1:]
+        alone: dict[str, list[Proposal]] = {}
         if first.status is not None and first.status.code >> 12 != UNABLE_TO_PROCESS:
-            syntaxes = syntaxes_alone(contexts, self._used)
-            for syntax in sorted(syntaxes, key=self._rank):
-                yield contexts_alone(contexts, syntax)
-        proposed = {each.abstract_syntax for each in contexts}
-        classes = [uid for unit in left for uid in unit.classes]
+            found = contexts_alone(self._proposals, contexts, self._used)
+            likely = sorted(found, key=self._rank)
+            alone = {each: found[each] for each in likely if found[each] not in self._refused}
+        classes = {uid for unit in left for uid in unit.classes}
+        if not classes <= {each.abstract_syntax for each in contexts}:
+            yield from retrieval_contexts(sorted(classes), _ROOM)[: 1 + len(classes) // _ROOM]
+        accepted = {each.transfer_syntax for each in contexts}
+        yield from (alone[each] for each in alone if each in accepted)
         if not classes:
             yield from plan[1:]
-        elif not proposed.issuperset(classes):
-            yield from retrieval_contexts(classes, _ROOM)
+        yield from (alone[each] for each in alone if each not in accepted)
 
     def _rank(self, syntax: str) -> int:
         helpful = self._helpful

@@ -14,6 +14,7 @@ from dcmtools.dataset.answers import Answer
 from dcmtools.dataset.query import Query
 from dcmtools.dataset.query_keys import Key
 from dcmtools.dataset.query_levels import keyword_path, unique_key
+from dcmtools.dataset.query_match import Matcher
 from dcmtools.dataset.query_models import Model, QueryLevel
 from dcmtools.errors import AssociationError, NotOfferedError, StatusError
 from dcmtools.net.access import Access
@@ -184,11 +185,30 @@ class Resolver:
         }.get(level, ())
         wanted += [keyword_path(keyword) for keyword in more]
         keys = [*query.keys, *(Key(path) for path in dict.fromkeys(wanted) if path not in asked)]
-        answers = self._ask(level, keys, charset=query.charset)
+        answers = self._matching(query, self._ask(level, keys, charset=query.charset))
         if level is QueryLevel.IMAGE:
             yield from _grouped(map(_instance, answers))
             return
         yield from dict.fromkeys(filter(None, [self._unit(level, each) for each in answers]))
+
+    def _matching(self, query: Query, answers: Iterable[Answer]) -> Iterator[Answer]:
+        """Leave out what a peer finds because it ignores a key: that is of others.
+
+        Raises
+        ------
+        StatusError
+            It does not even answer a key, so that nobody can tell what is of whom.
+        """
+        matcher = Matcher(query)
+        unique = [unique_key(level) for level in self._model.levels]
+        for answer in answers:
+            ignored = [str(path) for path in matcher.unanswered(answer) if path not in unique]
+            if ignored:
+                what = f"does not support {' and '.join(ignored)}, and finds more than is asked for"
+                hint = "Leave the key out, or find the UIDs and give those."
+                raise StatusError(self._access.peer.label, what, hint)
+            if not matcher.unmatched(answer):
+                yield answer
 
     def _unit(self, level: QueryLevel, answer: Answer) -> Unit | None:
         expected = answer.value(_NUMBER_OF_INSTANCES)

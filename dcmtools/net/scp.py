@@ -125,7 +125,8 @@ class Receiver:
             connection.shut()
         self._thread.join()
         for thread in connections.values():
-            thread.join()
+            with suppress(RuntimeError):  # one that could not be started
+                thread.join()
 
     def wait_idle(self, seconds: float, limit: float) -> bool:
         """Wait until no association is open and none has been for a while.
@@ -157,7 +158,9 @@ class Receiver:
         while not self._closing:
             try:
                 sock, address = self._listener.accept()
-            except OSError:  # closed, or out of descriptors: those of others will be closed
+            except OSError:  # closed, or out of descriptors
+                with self._changed:
+                    self._shed()
                 self._pause()
                 continue
             connection = Connection(sock, DEFAULT_MAX_PDU)
@@ -170,7 +173,7 @@ class Receiver:
                     connection.close()
                     return
                 if len(self._unasked) >= _MOST_UNASKED:
-                    next(iter(self._unasked)).shut()
+                    self._shed()
                 self._open[connection] = thread
                 self._unasked[connection] = None
             try:
@@ -178,6 +181,12 @@ class Receiver:
             except RuntimeError:  # there are as many as the system allows
                 self._ended(connection)
                 self._pause()
+
+    def _shed(self) -> None:
+        """Close the connection that has asked for nothing for longest."""
+        for connection in self._unasked:
+            connection.shut()
+            break
 
     def _pause(self) -> None:
         with self._changed:

@@ -4,7 +4,7 @@ An association has room for 128 presentation contexts, and there are more storag
 that, each with a dozen transfer syntaxes: what is met most comes first.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cache
 
 from dcmtools.dataset.dictionary import sop_classes, transfer_syntaxes
@@ -115,7 +115,7 @@ def retrieval_contexts(classes: Iterable[str], room: int) -> list[list[Proposal]
         Proposal(each, (syntax,), scp=True)
         for syntax in alone
         for each in images
-        if syntax in _FOR_ALL or _has_pixels(each)
+        if _goes_with(each, syntax)
     ]
     wanted = wanted[: room * _MOST_ASSOCIATIONS if known else room]
     others = [
@@ -124,46 +124,56 @@ def retrieval_contexts(classes: Iterable[str], room: int) -> list[list[Proposal]
     return [*_parts(wanted, room), *_parts(others, room)]
 
 
-def _has_pixels(sop_class: str) -> bool:
-    """Tell whether objects of a SOP class have, as far as is known, what can be compressed."""
+def _goes_with(sop_class: str, syntax: str) -> bool:
+    """Tell whether objects of a SOP class may be in a transfer syntax, as far as is known."""
     keyword = sop_classes().get(sop_class, "Image")
-    return not keyword.endswith("SRStorage") and any(each in keyword for each in _PIXELS)
+    has_pixels = not keyword.endswith("SRStorage") and any(each in keyword for each in _PIXELS)
+    return has_pixels or syntax in _FOR_ALL
 
 
-def syntaxes_alone(contexts: Iterable[Context], used: Container[Context]) -> list[str]:
-    """List the compressed transfer syntaxes that a peer has accepted, but does not make use of.
+def contexts_alone(
+    proposals: Sequence[Proposal], contexts: Sequence[Context], used: Container[Context]
+) -> dict[str, list[Proposal]]:
+    """Choose contexts for what has failed, to be proposed on associations of their own.
 
     There are peers that send all objects of a SOP class in the first context of that class, and
-    say of those that are in another transfer syntax that they have failed.
+    say of those that are in another transfer syntax that they have failed. And what nobody knew of
+    had no contexts for all transfer syntaxes.
 
     Parameters
     ----------
-    contexts : iterable of Context
-        Those of the association.
+    proposals : sequence of Proposal
+        What was proposed.
+    contexts : sequence of Context
+        What became of each.
     used : container of Context
         Those in which something has come.
 
     Returns
     -------
-    list of str
-        None where another context than the first of its class was used.
+    dict of str to list of Proposal
+        By transfer syntax, the likely ones first, with the SOP classes that the peer has accepted.
     """
     first: dict[str, Context] = {}
-    syntaxes: dict[str, None] = {}
     for each in contexts:
-        if each.result or not each.scp or first.setdefault(each.abstract_syntax, each) is each:
-            continue
-        if each in used:
-            return []
-        if each.transfer_syntax not in UNCOMPRESSED:
-            syntaxes[each.transfer_syntax] = None
-    return list(syntaxes)
-
-
-def contexts_alone(contexts: Iterable[Context], syntax: str) -> list[Proposal]:
-    """Choose the accepted contexts of a transfer syntax, to be proposed alone."""
-    classes = [each.abstract_syntax for each in contexts if each.transfer_syntax == syntax]
-    return [Proposal(each, (syntax,), scp=True) for each in dict.fromkeys(classes)]
+        if not each.result:
+            first.setdefault(each.abstract_syntax, each)
+    chooses = any(each in used and first[each.abstract_syntax] is not each for each in contexts)
+    tried = {
+        (proposal.abstract_syntax, *proposal.transfer_syntaxes): context
+        for proposal, context in zip(proposals, contexts, strict=True)
+    }
+    chosen = {}
+    for syntax in common_compressed_syntaxes():
+        classes = []
+        for sop_class, best in first.items():
+            before = tried.get((sop_class, syntax))
+            unused = before is not None and not before.result and before is not best
+            if (before is None and _goes_with(sop_class, syntax)) or (unused and not chooses):
+                classes.append(sop_class)
+        if classes:
+            chosen[syntax] = [Proposal(each, (syntax,), scp=True) for each in classes]
+    return chosen
 
 
 def _parts(proposals: list[Proposal], room: int) -> Iterator[list[Proposal]]:

@@ -274,6 +274,7 @@ def write_answer(answer: Answer, path: Path, sop_class_uid: str) -> Path:
         with incoming(path.parent) as file:
             file.write(file_start(sop_class_uid, uid, syntax, implementation=implementation))
             file.write(answer.raw)
-            return place(file, path, len(answer.raw))[0]
+            # Whoever loses it asks again.
+            return place(file, path, len(answer.raw), durable=False)[0]
     except OSError as error:
         raise OutputError(str(path), reason(error)) from error
