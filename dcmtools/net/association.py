@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Self, TypeVar
 
 from dcmtools.errors import AssociationError, DcmtoolsError, NotOfferedError
-from dcmtools.net.access import Access
+from dcmtools.net.access import Access, untold
 from dcmtools.net.command import Command, CommandField
 from dcmtools.net.connect import connect
 from dcmtools.net.connection import (
@@ -341,7 +341,8 @@ class Association:
         return self._connection.receive(timeout)
 
     def _note(self, command: Command) -> None:
-        self._access.trace(f"{self.label}: received {command}")
+        if self._access.trace is not untold:  # there may be very many
+            self._access.trace(f"{self.label}: received {command}")
         if command.is_response and command.status not in (PENDING, OPTIONAL_KEYS):
             self._owed = max(self._owed - 1, 0)
 
