@@ -49,9 +49,8 @@ def network_sessions() -> list[str]:
     return [each for each in BLOCK.findall(README.read_text()) if NETWORK.search(each)]
 
 
-@pytest.mark.usefixtures("tour")
-@pytest.mark.parametrize("session", sessions(), ids=lambda text: text.split("\n")[0][2:40])
-def test_the_examples_print_what_is_printed(session: str) -> None:
+def prints_what_is_printed(session: str) -> None:
+    """Run the commands of an example, and hold what they print against it; ``...`` is a number."""
     commands = re.findall(r"^\$ (.*)$", session, re.MULTILINE)
     ran = subprocess.run(
         ["bash", "-c", "\n".join(commands)],
@@ -65,6 +64,12 @@ def test_the_examples_print_what_is_printed(session: str) -> None:
     )
     expected = re.escape(printed).replace(re.escape("..."), r"\d+\.\d")
     assert re.fullmatch(expected, ran.stdout), ran.stdout
+
+
+@pytest.mark.usefixtures("tour")
+@pytest.mark.parametrize("session", sessions(), ids=lambda text: text.split("\n")[0][2:40])
+def test_the_examples_print_what_is_printed(session: str) -> None:
+    prints_what_is_printed(session)
 
 
 @pytest.mark.usefixtures("tour")

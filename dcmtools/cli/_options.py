@@ -60,6 +60,20 @@ class Settings:
         return is_terminal() and not environ.get("NO_COLOR")
 
 
+_CHARSETS = {
+    "utf8": "ISO_IR 192",
+    "utf-8": "ISO_IR 192",
+    "latin1": "ISO_IR 100",
+    "latin-1": "ISO_IR 100",
+}
+"""What people type, and what the standard calls it."""
+
+
+def charset_named(text: str) -> str:
+    """Give the standard's term for what people call a character set, else what they have typed."""
+    return _CHARSETS.get(text.lower(), text)
+
+
 def is_dicom(path: Path) -> bool:
     """Tell whether a file that is to be written is one that must not be lost."""
     try:

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperOption
 
 from dcmtools.cli._network import NetworkCommand
+from dcmtools.cli._options import charset_named
 from dcmtools.dataset.charset import is_known
 from dcmtools.dataset.query import Query, build_query
 from dcmtools.dataset.query_files import read_query_file
@@ -42,13 +43,6 @@ _MODELS = {
     "worklist": WORKLIST,
     "ups": PROCEDURE_STEP,
 }
-_CHARSETS = {
-    "utf8": "ISO_IR 192",
-    "utf-8": "ISO_IR 192",
-    "latin1": "ISO_IR 100",
-    "latin-1": "ISO_IR 100",
-}
-"""What people type, and what the standard calls it."""
 
 
 @dataclass(slots=True)
@@ -292,7 +286,7 @@ def _keep(context: typer.Context, option: Any, value: Any) -> None:  # noqa: ANN
 
 
 def _charset(context: typer.Context, option: Any, value: str) -> str:  # noqa: ANN401
-    charset = _CHARSETS.get(value.lower(), value)
+    charset = charset_named(value)
     if not charset.isascii() or not is_known(charset.encode()):
         why = f"'{value}' is none; ISO_IR 192 (UTF-8), ISO_IR 100 (Latin-1) and GB18030 are."
         raise typer.BadParameter(why, context, option)

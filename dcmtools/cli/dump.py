@@ -10,7 +10,16 @@ import typer
 from dcmtools import config
 from dcmtools.batch import Item, Outcome, Status
 from dcmtools.cli._batch import Batch, is_batch, operands
-from dcmtools.cli._options import FailFast, FilesFrom, Jobs, Null, Recurse, Report, Settings
+from dcmtools.cli._options import (
+    FailFast,
+    FilesFrom,
+    Jobs,
+    Null,
+    Recurse,
+    Report,
+    Settings,
+    charset_named,
+)
 from dcmtools.dataset.bulk import DEFAULT_BULK_SIZE, Bulk
 from dcmtools.dataset.charset import is_known
 from dcmtools.dataset.dump import TABLES, Dump, DumpOptions, Format, table_head
@@ -37,15 +46,6 @@ EXAMPLES = (
     ("Stream a folder as NDJSON.", "dcmtools dump study -f ndjson > study.ndjson"),
     ("Read from a pipe.", "cat ct.dcm | dcmtools dump - -P PatientName"),
 )  # fmt: skip
-
-
-_CHARSET_NAMES = {
-    "utf8": "ISO_IR 192",
-    "utf-8": "ISO_IR 192",
-    "latin1": "ISO_IR 100",
-    "latin-1": "ISO_IR 100",
-}
-"""What people type, and what the standard calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ def dump(
             width=width,
             filename=not no_filename and _shows_names(shape, many=many),
             uid_names=uid_names,
-            charset=_CHARSET_NAMES.get(assume_charset.lower(), assume_charset),
+            charset=charset_named(assume_charset),
             max_inflated=config.load(os.environ).max_inflated or DEFAULT_MAX_INFLATED,
         ),
         count=len(items),
