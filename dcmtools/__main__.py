@@ -27,6 +27,7 @@ def main() -> None:
             sys.stdout.flush()
     except OSError as error:
         code = _failed_output(error)
+    _give_up_stderr()
     gc.freeze()  # all goes with the process; to search it for garbage first takes 30 ms
     sys.exit(code)
 
@@ -55,6 +56,17 @@ def _failed_output(error: OSError) -> int:
         return 0
     Talk("dcmtools", NORMAL).failure(failure)
     return failure.exit_code
+
+
+def _give_up_stderr() -> None:
+    """Let what nobody reads go, or the interpreter would end with an exit code of its own."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        from dcmtools.output.emit import drop_output  # noqa: PLC0415
+
+        drop_output(2)
 
 
 if __name__ == "__main__":

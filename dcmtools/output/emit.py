@@ -92,9 +92,9 @@ def output_failure(error: OSError) -> OutputError | ClosedPipeError:
     return OutputError(_WHAT, reason(error))
 
 
-def drop_output() -> None:
+def drop_output(descriptor: int = 1) -> None:
     """Send to nowhere what is still to be written, so that the interpreter ends in peace."""
     with suppress(OSError):  # without a descriptor left there is nothing more to be done
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
+        os.dup2(nowhere, descriptor)
         os.close(nowhere)
