@@ -288,7 +288,6 @@ def encode_acceptance(request: Request, contexts: Sequence[Context], *, max_pdu:
     answer = primitives.A_ASSOCIATE()
     answer.application_context_name = _APPLICATION_CONTEXT
     answer.called_ae_title, answer.calling_ae_title = request.called_aet, request.calling_aet
-    answer.result = 0
     answer.user_information = _ourselves(max_pdu)
     with quiet():
         results = []

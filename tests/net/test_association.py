@@ -313,7 +313,8 @@ def test_an_address_that_the_host_cannot_use_is_passed_over(
 
 def test_no_address_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", _addresses())
-    fails(access_to("PACS@localhost:104"), ConnectionFailedError, "no address$")
+    error = fails(access_to("PACS@localhost:104"), ConnectionFailedError, "no address$")
+    assert "no way to it from here" in error.hint
 
 
 def test_ipv6() -> None:

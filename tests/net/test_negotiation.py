@@ -518,6 +518,12 @@ def test_titles_may_be_padded_with_zeros() -> None:
     assert (request.called_aet, request.calling_aet) == ("WS1", "PACS")
 
 
+def test_a_request_may_leave_the_maximum_length_open() -> None:
+    bare = pdu(wire.RQ, asked()[6:74] + NAMED)
+    assert decode_request(bare) == Request("WS1", "PACS", {}, 0)
+    assert decode_request(bare + item(0x50)).max_pdu == 0
+
+
 def test_a_syntax_without_content_is_none() -> None:
     raw = asked(Proposed(1, CT, ("", IMPLICIT)), Proposed(3, CT, ("",)))
     proposals = decode_request(raw).proposals
@@ -570,8 +576,10 @@ def test_a_request_is_answered() -> None:
 
 @pytest.mark.parametrize(("result", "source", "reason"), [(1, 1, 7), (2, 3, 2)])
 def test_a_request_is_rejected(result: int, source: int, reason: int) -> None:
+    raw = encode_rejection(result, source, reason)
+    assert raw == wire.reject_pdu(result, source, reason)
     found = theirs.A_ASSOCIATE_RJ()
-    found.decode(encode_rejection(result, source, reason))
+    found.decode(raw)
     assert (found.result, found.source, found.reason_diagnostic) == (result, source, reason)
 
 

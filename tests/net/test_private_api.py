@@ -62,7 +62,6 @@ USED: dict[type, set[str]] = {
         "calling_ae_title",
         "presentation_context_definition_list",
         "presentation_context_definition_results_list",
-        "result",
         "user_information",
     },
     pdu_primitives.MaximumLengthNotification: {"maximum_length_received"},
