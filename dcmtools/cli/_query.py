@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from dcmtools.dataset.query_models import (
     model_for,
 )
 from dcmtools.dataset.query_tables import Uids, read_uids
-from dcmtools.errors import InputError, UsageError, reason
+from dcmtools.errors import EmptyError, InputError, UsageError, reason
 
 STDIN = "-"
 _STDIN_NAME = "standard input"
@@ -123,7 +123,20 @@ def query_options(*, retrieves: bool) -> list[TyperOption]:
     ]
 
 
-class FindCommand(NetworkCommand):
+class _KeyCommand(NetworkCommand):
+    """A command whose keys must not be given twice: the last one would silently win."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - click's
+        """Read the command line."""
+        names = [word.partition("=")[0] for word in args]
+        for option in self.params:
+            single = isinstance(option, TyperOption) and option.name in _SINGLE_KEYS
+            if single and sum(name in option.opts for name in names) > 1:
+                raise UsageError(option.opts[0], "is given twice")
+        return super().parse_args(ctx, args)
+
+
+class FindCommand(_KeyCommand):
     """A command that takes the options of a query, of the network, and the global ones."""
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401
@@ -131,7 +144,7 @@ class FindCommand(NetworkCommand):
         super().__init__(*arguments, params=[*own, *query_options(retrieves=False)], **attributes)
 
 
-class RetrieveCommand(NetworkCommand):
+class RetrieveCommand(_KeyCommand):
     """A command that takes the options of a retrieval, of the network, and the global ones."""
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401
@@ -173,7 +186,7 @@ def the_query(
     model = wanted.model or STUDY_ROOT
     if wanted.model is None and wanted.criteria.keys() & {"station_aet", "sps_date"}:
         model = WORKLIST  # only there is anything scheduled for a station
-    return build_query(
+    query = build_query(
         [*first, *keys, *wanted.keys],
         model=model,
         level=wanted.level,
@@ -181,6 +194,21 @@ def the_query(
         only=only,
         charset=wanted.charset,
     )
+    _check_once(wanted, query)
+    return query
+
+
+def _check_once(wanted: Asked, query: Query) -> None:
+    """Refuse keys that are given with two values: one of them would silently win."""
+    given = build_query(wanted.keys, model=query.model, level=query.level, only=True).keys
+    values = {key.path: key.value for key in given}
+    for key in wanted.keys:
+        alone = build_query([key], model=query.model, level=query.level, only=True).keys
+        if any(each.value and each.value != values[each.path] for each in alone):
+            raise UsageError(str(key.path), "is given twice, with different values")
+    for path, value in values.items():
+        if value and query.value(path) != value:
+            raise UsageError(str(path), "is given twice, with different values")
 
 
 def queries(context: typer.Context) -> Iterator[Query]:
@@ -192,6 +220,8 @@ def queries(context: typer.Context) -> Iterator[Query]:
         Nothing is asked for, or what is means nothing.
     InputError
         Standard input holds what is no UID.
+    EmptyError
+        It holds nothing.
     """
     wanted = asked(context)
     base = the_query(context, only=True) if wanted.keys or wanted.criteria else None
@@ -202,8 +232,12 @@ def queries(context: typer.Context) -> Iterator[Query]:
             raise UsageError("nothing is asked for", "everything would be retrieved", hint)
         yield base
         return
+    empty = True
     for uids in read_uids(text_lines(STDIN), _UIDS[wanted.listed]):
+        empty = False
         yield _listed(wanted, base, uids)
+    if empty:
+        raise EmptyError(_STDIN_NAME, "holds no UIDs", "Has what comes before in the pipe failed?")
 
 
 def _listed(wanted: Asked, base: Query | None, uids: Uids) -> Query:
@@ -301,4 +335,5 @@ def _level(context: typer.Context, option: Any, value: str) -> QueryLevel:  # no
         raise typer.BadParameter(f"'{value}' is not one of {choices}.", context, option) from None
 
 
+_SINGLE_KEYS = {each.name for each in fields(Criteria)} - _UIDS.keys()
 _SHARED: dict[str, Any] = {"expose_value": False, "callback": _keep}

@@ -98,8 +98,9 @@ def find(
     key belongs to, and its useful attributes are returned beside the keys; a table on a terminal
     shows as many of them as it has room for. Text is sent in UTF-8 where it is not ASCII; answers
     may be in any character set. Matches are printed as they come. A peer that ignores a key, and
-    so finds too much, is told of. With --each a row that fails stops no others; then the exit code
-    is 9, as it is for answers that are damaged.
+    so finds too much, is told of. With --each the values of a row count more than those of
+    options, and a row that fails stops no others: the exit code is 9 then, as for answers that are
+    damaged, or that of the failure where all rows fail.
     """
     shape = _shape(format, simple=simple)
     search = Search(context, files or (), only=only, each=each, limit=limit, folder=write)

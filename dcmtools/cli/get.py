@@ -57,8 +57,9 @@ def get(
 
     The peer needs no way back to us, but has to offer C-GET; where it does not, see move. What is
     asked for is named as in find: what are not unique keys, such as names and dates, is looked up
-    first. Objects are written as they come, bit for bit, each under its SOP Instance UID, and no
-    file that is there is overwritten. Where nothing at all is retrieved the exit code is 10.
+    first. Objects are written as they come, bit for bit, each under its SOP Instance UID. No file
+    that is there is overwritten: another object of the same name gets _2 behind it. Where nothing
+    at all is retrieved the exit code is 10.
     """
     with Retrieval(context, peer, "retrieved", arrives=True, report=report) as run:
         storage = Storage(folder, sort)

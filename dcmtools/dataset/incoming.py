@@ -111,7 +111,8 @@ def place(
         if _same_object(Path(file.name), name, data_size):
             return name, True
         number += 1
-        name = target.with_name(f"{target.stem}.{number}{target.suffix}")
+        # Not with a dot, or it would look like another UID.
+        name = target.with_name(f"{target.stem}_{number}{target.suffix}")
     if durable:
         _sync_folder(name.parent)
     return name, False
@@ -202,6 +203,8 @@ def open_folder(folder: Path) -> Path:
     OutputError
         There can be no file in it.
     """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(str(folder), "is not a folder")
     try:
         make_folder(folder)
         sweep(folder)

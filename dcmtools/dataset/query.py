@@ -20,7 +20,7 @@ from dcmtools.dataset.query_levels import (
     return_keys,
     unique_key,
 )
-from dcmtools.dataset.query_models import STUDY_ROOT, Model, QueryLevel
+from dcmtools.dataset.query_models import STUDY_ROOT, Model, QueryLevel, is_uid
 from dcmtools.errors import UsageError
 
 _DATE_VRS = ("DA", "DT")
@@ -191,6 +191,11 @@ def _normal(key: Key, today: date) -> Key:
     entry = None if node.creator else dictionary.lookup(node.tag)
     if value and entry is not None and entry.vr in _DATE_VRS:
         value = normal_date(value, entry.vr, today)
+    if value and entry is not None and entry.vr == "UI" and not set("*?") & set(value):
+        wrong = [uid for uid in value.split("\\") if not is_uid(uid.strip(" \0"))]
+        if wrong:
+            hint = "A UID is made of digits and dots, 64 characters at most."
+            raise UsageError(str(key.path), f"'{wrong[0]}' is not a UID", hint)
     return replace(key, value=value)
 
 

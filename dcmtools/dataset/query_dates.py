@@ -82,8 +82,9 @@ def normal_date(text: str, vr: str, today: date) -> str:
     Parameters
     ----------
     text : str
-        The value. Only what means nothing in the standard is read as people write it; everything
-        else, wildcards and mistakes included, is given back as it is.
+        The value. In a DA everything but wildcards and lists is read as `match_date` reads it, so
+        that a slip of the finger is not sent and finds nothing. In a DT only what means nothing in
+        the standard is; everything else is given back as it is.
     vr : str
         DA or DT.
     today : date
@@ -92,8 +93,10 @@ def normal_date(text: str, vr: str, today: date) -> str:
     Raises
     ------
     UsageError
-        The text is a date of people, but one that does not exist.
+        The text is no date, or one that does not exist.
     """
+    if vr == "DA" and not set("*?\\") & set(text):
+        return match_date(text.strip(), today)
     if not _OWN.fullmatch(text):
         return text
     return match_date(text, today) if vr == "DA" else match_datetime(text, today)

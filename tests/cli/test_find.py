@@ -559,7 +559,7 @@ def test_files_that_are_there_stay(tmp_path: Path) -> None:
     (tmp_path / "rsp0001.dcm").write_text("mine")
     assert ask(find([ONE]), "--write", tmp_path).code == 0
     assert (tmp_path / "rsp0001.dcm").read_text() == "mine"
-    assert dcmread(tmp_path / "rsp0001.2.dcm").PatientName == "Müller^Jörg"
+    assert dcmread(tmp_path / "rsp0001_2.dcm").PatientName == "Müller^Jörg"
 
 
 # Tables of keys

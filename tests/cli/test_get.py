@@ -312,9 +312,9 @@ def test_objects_of_one_uid(out: Path) -> None:
     with Scripted(failing(*steps)) as peer:
         ran = run("get", peer.address, *STUDY, "-od", out)
     assert ran.exit_code == 0
-    assert files(out) == ["1.2.1.1.2.dcm", "1.2.1.1.dcm"]
+    assert files(out) == ["1.2.1.1.dcm", "1.2.1.1_2.dcm"]
     assert lines(ran)[0] == (
-        f"warning: {out}/1.2.1.1.2.dcm: stored beside another object with the UID 1.2.1.1"
+        f"warning: {out}/1.2.1.1_2.dcm: stored beside another object with the UID 1.2.1.1"
     )
     assert summary(ran).startswith("1 retrieved")
 

@@ -171,9 +171,33 @@ def test_a_level_may_be_a_key_as_for_findscu() -> None:
     assert ask("-k", "QueryRetrieveLevel=SERIES", "-L", "study").level is QueryLevel.STUDY
 
 
-def test_short_names_count_more_than_keys_and_later_keys_more_than_earlier() -> None:
-    assert keys("-k", "PatientID=1", "-k", "PatientID=2") == {"PatientID": "2"}
-    assert keys("--patient-id", "3", "-k", "PatientID=1") == {"PatientID": "3"}
+@pytest.mark.parametrize("command", ["ask", "take"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-k", "PatientID=1", "-k", "PatientID=2"),
+        ("--patient-id", "3", "-k", "PatientID=1"),
+        ("--patient-id", "3", "--patient-id", "4"),
+        ("--patient-id=3", "--patient-id", "4"),
+        ("--date", "20260101", "-k", "StudyDate=20260102"),
+    ],
+)
+def test_a_key_that_is_given_twice_is_refused(command: str, options: tuple[str, ...]) -> None:
+    assert "is given twice" in fail(command, *options)
+
+
+def test_a_key_may_be_named_for_its_column_and_by_its_short_name() -> None:
+    assert keys("-k", "PatientID", "--patient-id", "3") == {"PatientID": "3"}
+    assert keys("-k", "PatientID=3", "--patient-id", "3") == {"PatientID": "3"}
+
+
+@pytest.mark.parametrize("key", ["StudyDate=20261301", "StudyDate=-7x", "StudyInstanceUID=abc"])
+def test_a_slip_in_a_key_is_no_query_without_matches(key: str) -> None:
+    assert "hint: " in fail("ask", "-k", key)
+
+
+def test_standard_input_without_uids_is_not_the_fault_of_the_peer() -> None:
+    assert "standard input: holds no UIDs" in fail("take", "--study", "-", code=10)
 
 
 @pytest.mark.parametrize(

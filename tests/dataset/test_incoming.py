@@ -112,19 +112,19 @@ def test_who_wrote_the_meta_group_does_not_matter(tmp_path: Path) -> None:
 )
 def test_another_object_is_kept_and_ours_has_a_number(tmp_path: Path, there: bytes) -> None:
     (tmp_path / "a.dcm").write_bytes(there)
-    assert put(tmp_path, "a.dcm", content()) == (tmp_path / "a.2.dcm", False)
+    assert put(tmp_path, "a.dcm", content()) == (tmp_path / "a_2.dcm", False)
     assert (tmp_path / "a.dcm").read_bytes() == there
-    assert (tmp_path / "a.2.dcm").read_bytes() == content()
-    assert put(tmp_path, "a.dcm", content()) == (tmp_path / "a.2.dcm", True)
+    assert (tmp_path / "a_2.dcm").read_bytes() == content()
+    assert put(tmp_path, "a.dcm", content()) == (tmp_path / "a_2.dcm", True)
     third = content(BODY[:-1] + b"3")
-    assert put(tmp_path, "a.dcm", third) == (tmp_path / "a.3.dcm", False)
+    assert put(tmp_path, "a.dcm", third) == (tmp_path / "a_3.dcm", False)
 
 
 def test_a_name_may_be_taken_by_anything(tmp_path: Path) -> None:
     (tmp_path / "a.dcm").mkdir()
-    (tmp_path / "a.2.dcm").symlink_to(tmp_path / "outside")
-    os.mkfifo(tmp_path / "a.3.dcm")
-    assert put(tmp_path, "a.dcm", content()) == (tmp_path / "a.4.dcm", False)
+    (tmp_path / "a_2.dcm").symlink_to(tmp_path / "outside")
+    os.mkfifo(tmp_path / "a_3.dcm")
+    assert put(tmp_path, "a.dcm", content()) == (tmp_path / "a_4.dcm", False)
     assert not (tmp_path / "outside").exists()
 
 
@@ -163,7 +163,7 @@ def test_a_file_system_without_links_will_do(
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OutputError, match="file exists"):
+    with pytest.raises(OutputError, match="is not a folder"):
         open_folder(tmp_path / "file")
     with pytest.raises(OSError, match="File exists"):
         make_folder(tmp_path / "file" / "below")

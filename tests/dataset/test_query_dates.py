@@ -145,18 +145,22 @@ def test_a_key_may_be_written_as_people_write_dates(text: str, vr: str, value: s
         "-20260131",
         "2026*",
         "202601??",
-        "2026.01.31",
-        "20260230",
-        "unknown",
-        "20260131120000+0100",
-        "20260131-0500",
-        "-",
         "20260101\\20260102",
     ],
 )
 @pytest.mark.parametrize("vr", ["DA", "DT"])
 def test_what_is_not_written_so_is_left_as_it_is(text: str, vr: str) -> None:
     assert normal_date(text, vr, TODAY) == text
+
+
+SLIPS = ["2026.01.31", "20260230", "unknown", "20260131120000+0100", "20260131-0500", "-"]
+
+
+@pytest.mark.parametrize("text", SLIPS)
+def test_what_is_no_date_is_not_sent_as_one(text: str) -> None:
+    with pytest.raises(UsageError):
+        normal_date(text, "DA", TODAY)
+    assert normal_date(text, "DT", TODAY) == text
 
 
 @pytest.mark.parametrize("text", ["2026-02-30", "today..yesterday", "x..y", "-99999y"])

@@ -434,7 +434,7 @@ def test_the_same_object_twice(storage: Storage) -> None:
 def test_two_objects_of_one_uid(storage: Storage) -> None:
     other = make("1.2.1.1", size=300).instance
     done, _ = run(store(ONE), store(other), answer(), storage=storage)
-    assert got(storage) == {"1.2.1.1": ONE, "1.2.1.1.2": other}
+    assert got(storage) == {"1.2.1.1": ONE, "1.2.1.1_2": other}
     assert [each.renamed for each in done.stored] == [False, True]
 
 

@@ -169,7 +169,7 @@ def test_the_same_object_again(storage: Storage) -> None:
     assert (again.status, again.known, again.renamed) == (0, True, False)
     other = store(storage, body(tail=PIXELS))
     assert (other.status, other.known, other.renamed) == (0, False, True)
-    assert files(storage.folder) == ["1.2.3.4.5.2.dcm", "1.2.3.4.5.dcm"]
+    assert files(storage.folder) == ["1.2.3.4.5.dcm", "1.2.3.4.5_2.dcm"]
 
 
 # What is not
