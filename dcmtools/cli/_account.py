@@ -192,6 +192,7 @@ class Account:
         parts += [f"{self._failed()} failed"] if self._failed() else []
         parts += [f"{requests} request{'s' * (requests > 1)} failed"] if requests else []
         parts += [f"{self.skipped} skipped"] if self.skipped else []
+        parts += ["the rest not"] if self.full is not None else []
         parts += [_megabytes(self._bytes)] if self._bytes else []
         return f"{', '.join(parts)} in {monotonic() - self._started:.1f} s"
 

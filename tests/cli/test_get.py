@@ -562,6 +562,7 @@ def test_a_disk_that_fills_up(out: Path, jobs: int) -> None:
         assert kept.items() <= expected(objects).items()
         assert len(kept) == len(names)
     assert ran.exit_code == 4
+    assert ", the rest not, " in lines(ran)[-1]
     assert [line for line in lines(ran) if "no space left on device" in line] == [
         f"{out}: no space left on device"
     ]
