@@ -67,11 +67,6 @@ class Model:
     levels: tuple[QueryLevel, ...] = ()
     family: Family = Family.OTHER
 
-    @property
-    def hierarchical(self) -> bool:
-        """Tell whether a query names the unique keys of the levels above (PS3.4 C.4.1.2.1)."""
-        return len(self.levels) > 1
-
     def above(self, level: QueryLevel) -> tuple[QueryLevel, ...]:
         """List the levels of the model above one of them, from the top down."""
         return tuple(other for other in self.levels if other.depth < level.depth)

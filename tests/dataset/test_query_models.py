@@ -48,21 +48,18 @@ def test_the_sop_classes_are_those_of_the_dictionary(uid: str, keyword: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("model", "levels", "hierarchical"),
+    ("model", "levels"),
     [
-        (STUDY_ROOT, (STUDY, SERIES, IMAGE), True),
-        (PATIENT_ROOT, (PATIENT, STUDY, SERIES, IMAGE), True),
-        (PATIENT_STUDY_ONLY, (PATIENT, STUDY), True),
-        (WORKLIST, (), False),
-        (PROCEDURE_STEP, (), False),
-        (model_for("CompositeInstanceRootRetrieveGet"), (IMAGE,), False),
+        (STUDY_ROOT, (STUDY, SERIES, IMAGE)),
+        (PATIENT_ROOT, (PATIENT, STUDY, SERIES, IMAGE)),
+        (PATIENT_STUDY_ONLY, (PATIENT, STUDY)),
+        (WORKLIST, ()),
+        (PROCEDURE_STEP, ()),
+        (model_for("CompositeInstanceRootRetrieveGet"), (IMAGE,)),
     ],
 )
-def test_a_model_knows_its_levels(
-    model: Model, levels: tuple[QueryLevel, ...], *, hierarchical: bool
-) -> None:
+def test_a_model_knows_its_levels(model: Model, levels: tuple[QueryLevel, ...]) -> None:
     assert model.levels == levels
-    assert model.hierarchical is hierarchical
 
 
 def test_levels_know_those_above_them() -> None:
