@@ -14,8 +14,7 @@ from threading import Condition, Lock, Thread, current_thread
 from time import monotonic
 
 from dcmtools.errors import AssociationError, ConnectionFailedError, DcmtoolsError, OutputError
-from dcmtools.net.find import PATIENCE
-from dcmtools.net.retrieve import Counts, Retrieved, Retriever, Unit
+from dcmtools.net.retrieve import PATIENCE, Counts, Retrieved, Retriever, Unit
 
 _LAST_MOMENT = 1.0  # seconds for threads to end whose connections are gone
 

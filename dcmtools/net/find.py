@@ -19,9 +19,6 @@ from dcmtools.net.messages import Message
 from dcmtools.net.negotiation import IMPLICIT_LITTLE_ENDIAN, Proposal
 from dcmtools.net.status import OPTIONAL_KEYS, PENDING, Category, Status
 
-PATIENCE = 5.0
-"""The seconds that a peer has to end an operation once it is cancelled."""
-
 _PATIENCE = 2.0  # seconds to end a query: nothing is lost with it, and somebody waits
 
 _EXTENDED = ("relational queries", "combined date-time matching", "fuzzy matching of names")

@@ -7,7 +7,6 @@ has accepted, what fails on it is asked for again on others.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Self
 
 from dcmtools.dataset.query_models import Model
 from dcmtools.errors import AssociationError, ConnectionFailedError
@@ -15,7 +14,7 @@ from dcmtools.net.access import Access
 from dcmtools.net.association import Association
 from dcmtools.net.command import Command, CommandField
 from dcmtools.net.negotiation import MOST_CONTEXTS, Context, Proposal
-from dcmtools.net.retrieve import MID_DATA, Counts, Request, Retrieved, Unit
+from dcmtools.net.retrieve import MID_DATA, Counts, Request, Retrieved, Retriever, Unit
 from dcmtools.net.sop_classes import contexts_alone, retrieval_contexts
 from dcmtools.net.status import CANCEL, SUB_OPERATIONS, SUCCESS, UNABLE_TO_PROCESS, Status
 from dcmtools.net.storage import OUT_OF_RESOURCES, Storage, Stored
@@ -23,7 +22,7 @@ from dcmtools.net.storage import OUT_OF_RESOURCES, Storage, Stored
 _ROOM = MOST_CONTEXTS - 1  # one is for C-GET itself
 
 
-class Getter:
+class Getter(Retriever):
     """Associations on which things are got; use it in a ``with`` block.
 
     Parameters
@@ -57,6 +56,7 @@ class Getter:
         on_stored: Callable[[Stored], None] = lambda _: None,
         left: Callable[[Unit, set[str]], list[Unit]] = lambda unit, _: [unit],
     ) -> None:
+        super().__init__()
         self._access = access
         self._model = model
         self._storage = storage
@@ -66,38 +66,12 @@ class Getter:
         self._plan = retrieval_contexts(self._classes, _ROOM)
         self._helpful: list[str] = []  # transfer syntaxes, the latest first
         self._refused: list[list[Proposal]] = []  # what the peer does not take at all
-        self._request: Request | None = None
-        self._stopped = False
         self._begin()
         self._proposals: list[Proposal] = []
-        self._association: Association
         self._open(self._plan[0])
 
-    def __enter__(self) -> Self:
-        """Do nothing; the association is open."""
-        return self
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Stop what is under way, and release the association."""
-        if self._request is not None:
-            self._request.stop()
-        self._association.__exit__(kind, error, trace)
-
     def retrieve(self, unit: Unit, told: Callable[[Counts], None]) -> Retrieved:
-        """Get a unit.
-
-        Parameters
-        ----------
-        unit : Unit
-            What to get.
-        told : callable
-            Is told how far it has come.
-
-        Raises
-        ------
-        OutputError
-            There is no room to store what comes.
-        """
+        """Get a unit; see `Retriever.retrieve`."""
         self._begin()
         results: list[Retrieved] = []
         plan = self._plan_for(unit)
@@ -122,17 +96,6 @@ class Getter:
         except (AssociationError, ConnectionFailedError) as error:
             results.append(Retrieved(unit, error=error))
         return self._account(results)
-
-    def cancel(self) -> None:
-        """Ask the peer to stop; called from another thread."""
-        self._stopped = True
-        if self._request is not None:
-            self._request.cancel()
-
-    def interrupt(self) -> None:
-        """Wait for the peer no longer; called from another thread."""
-        self._stopped = True
-        self._association.interrupt()
 
     def _begin(self) -> None:
         """Forget what came of the last unit."""

@@ -1,18 +1,17 @@
 """Have a peer send objects to an AE title that it knows: C-MOVE (PS3.4 C.4.2)."""
 
 from collections.abc import Callable
-from typing import Self
 
 from dcmtools.dataset.query_models import Model
 from dcmtools.net.access import Access
 from dcmtools.net.association import Association
 from dcmtools.net.command import CommandField
 from dcmtools.net.negotiation import Proposal
-from dcmtools.net.retrieve import Counts, Request, Retrieved, Unit
+from dcmtools.net.retrieve import Counts, Request, Retrieved, Retriever, Unit
 from dcmtools.net.status import CANCEL, UNABLE_TO_PROCESS, Status
 
 
-class Mover:
+class Mover(Retriever):
     """An association on which a peer is asked to move things; use it in a ``with`` block.
 
     Parameters
@@ -31,49 +30,20 @@ class Mover:
     """
 
     def __init__(self, access: Access, model: Model, destination: str) -> None:
+        super().__init__()
         self._model = model
         self._destination = destination
-        self._request: Request | None = None
-        self._stopped = False
         self._association = Association(access, [Proposal(model.move)])
         with self._association.released_on_error():
             self._context = self._association.accepted(model.move)
 
-    def __enter__(self) -> Self:
-        """Do nothing; the association is open."""
-        return self
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Stop what is under way, and release the association."""
-        if self._request is not None:
-            self._request.stop()
-        self._association.__exit__(kind, error, trace)
-
     def retrieve(self, unit: Unit, told: Callable[[Counts], None]) -> Retrieved:
-        """Have a unit moved.
-
-        Parameters
-        ----------
-        unit : Unit
-            What to move.
-        told : callable
-            Is told how far it has come.
-        """
+        """Have a unit moved; see `Retriever.retrieve`."""
         query = unit.query(self._model)
         self._request = request = Request(
             self._association, self._context, CommandField.C_MOVE_RQ, query, self._destination
         )
         return Retrieved(unit, Status(CANCEL)) if self._stopped else request.run(unit, told)
-
-    def cancel(self) -> None:
-        """Ask the peer to stop; called from another thread."""
-        self._stopped = True
-        if self._request is not None:
-            self._request.cancel()
-
-    def interrupt(self) -> None:
-        """Wait for the peer no longer; called from another thread."""
-        self._association.interrupt()
 
 
 def advice(done: Retrieved, destination: str) -> str:

@@ -4,12 +4,13 @@ The work is cut into units, of which each takes one request: a patient, a study,
 instances of one series. A unit that fails stops no other, and what became of it is data.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Lock
 from time import monotonic
-from typing import Protocol, Self
+from typing import Self
 
 from dcmtools.dataset.answers import Answer
 from dcmtools.dataset.query import Query
@@ -19,12 +20,13 @@ from dcmtools.dataset.query_models import Model, QueryLevel
 from dcmtools.errors import AssociationError, ConnectionFailedError, DcmtoolsError
 from dcmtools.net.association import Association
 from dcmtools.net.command import DATA_SET_FOLLOWS, MEDIUM, RESPONSE, Command, CommandField
-from dcmtools.net.find import PATIENCE
 from dcmtools.net.negotiation import IMPLICIT_LITTLE_ENDIAN, Context
 from dcmtools.net.status import OPTIONAL_KEYS, PENDING, Category, Status
 from dcmtools.net.storage import OUT_OF_RESOURCES, Stored
 
 FAILED_INSTANCES = 0x00080058
+PATIENCE = 5.0
+"""Seconds that a peer has to end a retrieval once it is cancelled."""
 MID_DATA = 60.0
 """Seconds that a peer may be silent amid a data set, whatever it may be otherwise."""
 
@@ -145,28 +147,6 @@ class Retrieved:
         if self.status is None:
             return True
         return self.status.category in (Category.FAILURE, Category.CANCEL)
-
-
-class Retriever(Protocol):
-    """Retrieves units, one after the other; one thread has it to itself."""
-
-    def __enter__(self) -> Self:
-        """Begin."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """End in good order, what is under way too."""
-
-    def retrieve(self, unit: Unit, told: Callable[[Counts], None]) -> Retrieved:
-        """Retrieve a unit; `told` is told how far it has come.
-
-        Where the association is lost the result says so, and this is of no use any more.
-        """
-
-    def cancel(self) -> None:
-        """Ask the peer to stop; called from another thread."""
-
-    def interrupt(self) -> None:
-        """Wait for the peer no longer; called from another thread."""
 
 
 class Request:
@@ -292,3 +272,56 @@ class Request:
             if store is None or command.field != CommandField.C_STORE_RQ:
                 return context, command
             store(context, command)
+
+
+class Retriever(ABC):
+    """An association on which units are retrieved, one after the other, by one thread.
+
+    Use it in a ``with`` block; `cancel` and `interrupt` are for other threads.
+    """
+
+    _association: Association
+
+    def __init__(self) -> None:
+        self._request: Request | None = None
+        self._stopped = False
+
+    def __enter__(self) -> Self:
+        """Do nothing; the association is open."""
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Stop what is under way, and release the association."""
+        if self._request is not None:
+            self._request.stop()
+        self._association.__exit__(kind, error, trace)
+
+    @abstractmethod
+    def retrieve(self, unit: Unit, told: Callable[[Counts], None]) -> Retrieved:
+        """Retrieve a unit.
+
+        Where the association is lost the result says so, and this is of no use any more.
+
+        Parameters
+        ----------
+        unit : Unit
+            What to retrieve.
+        told : callable
+            Is told how far it has come.
+
+        Raises
+        ------
+        OutputError
+            There is no room to store what comes.
+        """
+
+    def cancel(self) -> None:
+        """Ask the peer to stop; called from another thread."""
+        self._stopped = True
+        if self._request is not None:
+            self._request.cancel()
+
+    def interrupt(self) -> None:
+        """Wait for the peer no longer; called from another thread."""
+        self._stopped = True
+        self._association.interrupt()

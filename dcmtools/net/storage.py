@@ -33,8 +33,8 @@ from dcmtools.net.negotiation import (
     IMPLICIT_LITTLE_ENDIAN,
     Context,
 )
+from dcmtools.net.status import SUCCESS
 
-SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700
 DOES_NOT_MATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
