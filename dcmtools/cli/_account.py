@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from typing import IO
 
-from dcmtools.cli._options import is_dicom
-from dcmtools.errors import DcmtoolsError, ExitCode, OutputError, UsageError, reason
+from dcmtools.cli._options import open_report
+from dcmtools.errors import DcmtoolsError, ExitCode, OutputError, reason
 from dcmtools.net.retrieve import Retrieved, Unit
 from dcmtools.net.status import Category
 from dcmtools.net.storage import OUT_OF_RESOURCES, Stored
@@ -71,7 +70,7 @@ class Account:
         self._arrives = arrives
         self._advice = advice
         self._report_path = report
-        self._report = _opened(report)
+        self._report = open_report(report)
         self._started = monotonic()
         self._lock = Lock()
         self._arrived: dict[str, int] = {}  # how often each instance has come
@@ -263,17 +262,6 @@ class Account:
 def _is_empty(done: Retrieved) -> bool:
     """Tell whether a peer says to have done all that was asked for, which was nothing."""
     return not done.failed and done.counts.completed == 0 and not done.counts.total
-
-
-def _opened(report: Path | None) -> IO[str] | None:
-    if report is None:
-        return None
-    if is_dicom(report):
-        raise UsageError(str(report), "is a DICOM file and would be overwritten")
-    try:
-        return report.open("w", encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise OutputError(str(report), reason(error)) from error
 
 
 def _listed(names: Iterable[str]) -> str:

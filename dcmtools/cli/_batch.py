@@ -9,7 +9,7 @@ from time import monotonic
 from typing import IO
 
 from dcmtools.batch import Item, Outcome, Status, Tally, Work, default_jobs, run
-from dcmtools.cli._options import Settings, is_dicom
+from dcmtools.cli._options import Settings, open_report
 from dcmtools.dataset.files import Operand, find_files, read_list
 from dcmtools.errors import ExitCode, OutputError, UsageError, reason
 from dcmtools.output.progress import progress
@@ -70,17 +70,10 @@ class Batch:
         self._command = command
         self._quiet = settings.verbosity < 0
         self._report_path = report
-        self._report: IO[str] | None = None
         self._started = monotonic()
         self._failure: OutputError | None = None
-        if report is not None and is_dicom(report):
-            raise UsageError(str(report), "is a DICOM file and would be overwritten")
         self._talk = settings.talk(command)
-        if report is not None:
-            try:
-                self._report = report.open("w", encoding="utf-8")
-            except (OSError, ValueError) as error:
-                raise OutputError(str(report), reason(error)) from error
+        self._report = open_report(report)
 
     def run(
         self, items: Sequence[Item], work: Work, *, jobs: int = 0, fail_fast: bool = False

@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperOption
 
+from dcmtools.errors import OutputError, UsageError, reason
 from dcmtools.output.emit import is_terminal
 from dcmtools.output.talk import DETAIL, QUIET, Talk
 
@@ -81,6 +82,26 @@ def is_dicom(path: Path) -> bool:
             return file.read(132).endswith(b"DICM")
     except (OSError, ValueError):
         return False
+
+
+def open_report(path: Path | None) -> IO[str] | None:
+    """Open a file that gets a line of JSON about each item, where one is wanted.
+
+    Raises
+    ------
+    UsageError
+        It is a DICOM file.
+    OutputError
+        It cannot be written.
+    """
+    if path is None:
+        return None
+    if is_dicom(path):
+        raise UsageError(str(path), "is a DICOM file and would be overwritten")
+    try:
+        return path.open("w", encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise OutputError(str(path), reason(error)) from error
 
 
 def _keep(context: typer.Context, option: Any, value: Any) -> None:  # noqa: ANN401
@@ -158,4 +179,5 @@ Report = Annotated[
         help="Write a line of JSON about each file to FILE.",
     ),
 ]
+Simple = Annotated[bool, typer.Option("--simple", help="JSON with keywords and plain values.")]
 FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first file that fails.")]

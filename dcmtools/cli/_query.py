@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperOption
@@ -43,6 +43,9 @@ _MODELS = {
     "worklist": WORKLIST,
     "ups": PROCEDURE_STEP,
 }
+
+
+PeerArgument = Annotated[str, typer.Argument(metavar="PEER", help="AET@HOST:PORT, or a name.")]
 
 
 @dataclass(slots=True)
@@ -123,11 +126,17 @@ def query_options(*, retrieves: bool) -> list[TyperOption]:
     ]
 
 
-class _KeyCommand(NetworkCommand):
-    """A command whose keys must not be given twice: the last one would silently win."""
+class FindCommand(NetworkCommand):
+    """A command that takes the options of a query, of the network, and the global ones."""
+
+    retrieves = False
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401
+        own = [*(attributes.pop("params", None) or []), *query_options(retrieves=self.retrieves)]
+        super().__init__(*arguments, params=own, **attributes)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - click's
-        """Read the command line."""
+        """Read the command line; of a key that is given twice one would silently win."""
         names = [word.partition("=")[0] for word in args]
         for option in self.params:
             single = isinstance(option, TyperOption) and option.name in _SINGLE_KEYS
@@ -136,20 +145,10 @@ class _KeyCommand(NetworkCommand):
         return super().parse_args(ctx, args)
 
 
-class FindCommand(_KeyCommand):
-    """A command that takes the options of a query, of the network, and the global ones."""
-
-    def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401
-        own = attributes.pop("params", None) or []
-        super().__init__(*arguments, params=[*own, *query_options(retrieves=False)], **attributes)
-
-
-class RetrieveCommand(_KeyCommand):
+class RetrieveCommand(FindCommand):
     """A command that takes the options of a retrieval, of the network, and the global ones."""
 
-    def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401
-        own = attributes.pop("params", None) or []
-        super().__init__(*arguments, params=[*own, *query_options(retrieves=True)], **attributes)
+    retrieves = True
 
 
 def asked(context: typer.Context) -> Asked:
@@ -200,15 +199,10 @@ def the_query(
 
 def _check_once(wanted: Asked, query: Query) -> None:
     """Refuse keys that are given with two values: one of them would silently win."""
-    given = build_query(wanted.keys, model=query.model, level=query.level, only=True).keys
-    values = {key.path: key.value for key in given}
     for key in wanted.keys:
         alone = build_query([key], model=query.model, level=query.level, only=True).keys
-        if any(each.value and each.value != values[each.path] for each in alone):
+        if any(each.value and each.value != query.value(each.path) for each in alone):
             raise UsageError(str(key.path), "is given twice, with different values")
-    for path, value in values.items():
-        if value and query.value(path) != value:
-            raise UsageError(str(path), "is given twice, with different values")
 
 
 def queries(context: typer.Context) -> Iterator[Query]:

@@ -18,6 +18,7 @@ from dcmtools.cli._options import (
     Recurse,
     Report,
     Settings,
+    Simple,
     charset_named,
 )
 from dcmtools.dataset.bulk import DEFAULT_BULK_SIZE, Bulk
@@ -136,9 +137,7 @@ def dump(
     value: Annotated[
         bool, typer.Option("--value", help="Print bare values, one a line: -f value.")
     ] = False,
-    simple: Annotated[
-        bool, typer.Option("--simple", help="JSON with keywords and plain values.")
-    ] = False,
+    simple: Simple = False,
     bulk: Annotated[
         Bulk | None,
         typer.Option("--bulk", help="What becomes of long binary values; uri in JSON, else omit."),

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from dcmtools.cli._options import Settings
-from dcmtools.cli._query import FindCommand
+from dcmtools.cli._options import Settings, Simple
+from dcmtools.cli._query import FindCommand, PeerArgument
 from dcmtools.cli._search import Search
 from dcmtools.dataset.answers import Answer, AnswerFormat, answer_columns, render
 from dcmtools.errors import UsageError
@@ -42,7 +42,7 @@ EXAMPLES = (
 
 def find(
     context: typer.Context,
-    peer: Annotated[str, typer.Argument(metavar="PEER", help="AET@HOST:PORT, or a name.")],
+    peer: PeerArgument,
     files: Annotated[
         list[str] | None,
         typer.Argument(metavar="FILE...", help="DICOM files whose elements are keys."),
@@ -56,9 +56,7 @@ def find(
             show_default=False,
         ),
     ] = None,
-    simple: Annotated[
-        bool, typer.Option("--simple", help="JSON with keywords and plain values.")
-    ] = False,
+    simple: Simple = False,
     only: Annotated[
         bool, typer.Option("--only", help="Ask for the keys given and for no others.")
     ] = False,

@@ -3,11 +3,10 @@
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from dcmtools.cli._query import RetrieveCommand
+from dcmtools.cli._query import PeerArgument, RetrieveCommand
 from dcmtools.cli._retrieve import (
     Associations,
     OutputFolder,
@@ -45,7 +44,7 @@ _LOOK_AHEAD = 64  # units whose SOP classes are looked up before the first is re
 
 def get(
     context: typer.Context,
-    peer: Annotated[str, typer.Argument(metavar="PEER", help="AET@HOST:PORT, or a name.")],
+    peer: PeerArgument,
     folder: OutputFolder = Path(),
     sort: Sort = Layout.FLAT,
     skip_existing: SkipExisting = False,

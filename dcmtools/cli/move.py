@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dcmtools.cli._query import RetrieveCommand
+from dcmtools.cli._query import PeerArgument, RetrieveCommand
 from dcmtools.cli._retrieve import (
     Associations,
     OutputFolder,
@@ -46,7 +46,7 @@ EXAMPLES = (
 
 def move(
     context: typer.Context,
-    peer: Annotated[str, typer.Argument(metavar="PEER", help="AET@HOST:PORT, or a name.")],
+    peer: PeerArgument,
     to: Annotated[
         str | None,
         typer.Option("--to", "-aem", metavar="AET", help="The AE title to move to."),
