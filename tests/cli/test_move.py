@@ -441,7 +441,8 @@ def test_a_disk_that_fills_up(archive: Archive, out: Path) -> None:
         assert all(name.endswith(".dcm") for name in files(out))
         assert got(out).items() <= expected(archive.objects).items()
         count = len(files(out))
-        assert 2 <= count <= 3
+        # What comes between the full disk and the end that C-CANCEL asks for may still find room.
+        assert 2 <= count < len(sizes)
     assert ran.exit_code == 4
     assert lines(ran)[1] == f"{out}: no space left on device"
     assert lines(ran)[-1].startswith(f"{count} moved")
