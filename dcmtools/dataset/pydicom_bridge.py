@@ -34,14 +34,15 @@ def load_pydicom() -> None:
 
 
 def _pydicom() -> ModuleType:
-    if _numpy_is_left_out and "pydicom" not in sys.modules and "numpy" not in sys.modules:
-        sys.modules["numpy"] = None  # type: ignore[assignment] # makes its import fail
-        try:
-            import pydicom  # noqa: PLC0415
-        finally:
-            del sys.modules["numpy"]
-    import pydicom.charset  # noqa: PLC0415
-    import pydicom.config  # noqa: PLC0415
+    with _settings:  # two threads that import it at once find it half made
+        if _numpy_is_left_out and "pydicom" not in sys.modules and "numpy" not in sys.modules:
+            sys.modules["numpy"] = None  # type: ignore[assignment] # makes its import fail
+            try:
+                import pydicom  # noqa: PLC0415
+            finally:
+                del sys.modules["numpy"]
+        import pydicom.charset  # noqa: PLC0415
+        import pydicom.config  # noqa: PLC0415
 
     return pydicom
 
