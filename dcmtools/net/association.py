@@ -10,7 +10,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import Self, TypeVar
 
-from dcmtools.errors import AssociationError, DcmtoolsError, NotOfferedError
+from dcmtools.errors import AssociationError, DcmtoolsError, InputError
 from dcmtools.net.access import Access, untold
 from dcmtools.net.command import Command, CommandField
 from dcmtools.net.connect import connect
@@ -26,7 +26,7 @@ from dcmtools.net.connection import (
     WireError,
     abort_pdu,
 )
-from dcmtools.net.failures import lost, rejected
+from dcmtools.net.failures import lost, not_offered, rejected
 from dcmtools.net.messages import AbortedError, Message, Messages, ReleasedError
 from dcmtools.net.negotiation import (
     Acceptance,
@@ -36,6 +36,7 @@ from dcmtools.net.negotiation import (
     encode_request,
 )
 from dcmtools.net.status import OPTIONAL_KEYS, PENDING
+from dcmtools.net.transfer import Body
 
 _RELEASE = 5.0  # seconds: all is said and done, so nobody is to wait long for a farewell
 _LAST_WORD = 0.5  # seconds to look for an A-ABORT of a peer that has closed
@@ -159,12 +160,7 @@ class Association:
             if each.abstract_syntax in sop_classes and not each.result:
                 return each
         answers = [str(each) for each in self.contexts if each.abstract_syntax in sop_classes]
-        why = "; ".join(dict.fromkeys(answers)) or "not proposed"
-        raise NotOfferedError(
-            self.label,
-            f"accepted no presentation context ({why})",
-            "It does not offer this service to us; dcmtools echo --probe shows what it does.",
-        )
+        raise not_offered(self.label, answers)
 
     def next_message_id(self) -> int:
         """Give a Message ID that is not in use (PS3.7 9.1)."""
@@ -184,6 +180,28 @@ class Association:
         if not command.is_response and command.field != CommandField.C_CANCEL_RQ:
             self._owed += 1
 
+    def send_object(self, context: Context, command: Command, body: Body, name: str) -> None:
+        """Send a request with a data set of any size; raises as `send` does.
+
+        Raises
+        ------
+        InputError
+            The data set cannot be read to its end. Where some of it was sent, that is the end of
+            the association.
+        """
+        self._access.trace(f"{self.label}: sending {command}, {body.size} bytes")
+        try:
+            self._watched(lambda: self._messages.send_object(context.id, command, body, name))
+        except InputError:
+            if self._messages.is_amid_object:
+                self.abort()
+            raise
+        self._owed += 1
+
+    def has_news(self, seconds: float) -> bool:
+        """Wait until something comes; nothing is lost where it does not within so many seconds."""
+        return self._watched(lambda: self._messages.has_news(seconds))
+
     def receive(self) -> Message:
         """Wait for a message and give it whole.
 
@@ -199,10 +217,7 @@ class Association:
         return Message(context.id, command, data)
 
     def receive_command(self) -> tuple[Context, Command]:
-        """Wait for a command; where it has a data set, `receive_data` must be next.
-
-        Raises as `receive` does.
-        """
+        """Wait for a command; where it has a data set, `receive_data` must be next."""
         timeout = self._access.dimse_timeout
         number, command = self._watched(lambda: self._messages.receive_command(timeout))
         self._note(command)
@@ -222,15 +237,7 @@ class Association:
         return self._watched(lambda: self._messages.receive_identifier(context.id, timeout))
 
     def response_to(self, message_id: int, field: CommandField) -> Message:
-        """Wait for a response and hold it against the request; raises as `receive` does.
-
-        Parameters
-        ----------
-        message_id : int
-            The Message ID of the request.
-        field : CommandField
-            The command of the response.
-        """
+        """Wait for a response and hold it against the request with a Message ID."""
         message = self.receive()
         self.check_response(message.command, message_id, field)
         return message
@@ -353,10 +360,11 @@ class Association:
         if pdu.type is not PduType.ASSOCIATE_RJ:
             return self._lost(ProtocolError(f"answered the request with {pdu.type}"))
         self._end(aborting=False)
-        result, source, number = pdu.content[7:10]
         called, calling = self._access.peer.aet, self._access.calling_aet
-        answer = result, source, number
-        return rejected(self.label, answer, called_aet=called, calling_aet=calling)
+        result, source, number = pdu.content[7:10]
+        return rejected(
+            self.label, (result, source, number), called_aet=called, calling_aet=calling
+        )
 
     def _watched(self, step: Callable[[], _T], *, opening: bool = False) -> _T:
         """Take a step; turn what goes wrong on the wire into an explanation."""

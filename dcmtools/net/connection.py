@@ -9,8 +9,8 @@ import errno
 import selectors
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from functools import partial
 from struct import Struct
@@ -33,6 +33,7 @@ _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)  # select() knows 1024
 _T = TypeVar("_T")
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
+_MORE = getattr(socket, "MSG_MORE", 0)
 _FOREIGN = {
     b"HTTP": "HTTP",
     b"GET ": "HTTP",
@@ -141,15 +142,27 @@ class Connection:
         tune(sock)
         sock.settimeout(0)
 
-    def send(self, data: bytes, timeout: float | None) -> None:
+    def send(
+        self,
+        data: bytes | memoryview,
+        timeout: float | None,
+        *,
+        long: bool = False,
+        more: bool = False,
+    ) -> None:
         """Send whole PDUs.
 
         Parameters
         ----------
-        data : bytes
+        data : bytes or memoryview
             The PDUs.
         timeout : float or None
             Seconds within which they must all be taken; None for no limit.
+        long : bool
+            Whether they are so long that a slow line may need more time; then some of them must be
+            taken within the time-out, again and again.
+        more : bool
+            Whether others follow at once, so that the system may send them together.
 
         Raises
         ------
@@ -160,18 +173,32 @@ class Connection:
         """
         deadline = None if timeout is None else monotonic() + timeout
         rest = memoryview(data)
+        flags = (_MORE,) if more and not self._wants_read else ()
         try:
-            with self._sending:  # a C-CANCEL comes from another thread
+            with self._turn_to_send(timeout):
                 if self._cut:
                     raise ClosedError("takes nothing any more: a PDU to it was cut off")
                 self._cut = True
                 while rest:
-                    rest = rest[self._attempt(partial(self._sock.send, rest), _WRITE, deadline) :]
+                    step = partial(self._sock.send, rest, *flags)
+                    rest = rest[self._attempt(step, _WRITE, deadline) :]
+                    if long and timeout is not None:
+                        deadline = monotonic() + timeout
                 self._cut = False
         except _OverdueError as error:
             raise SilentError(f"takes nothing for {timeout:g} s") from error
         except OSError as error:
             raise ClosedError(_why_closed(error)) from self._said_before(error)
+
+    @contextmanager
+    def _turn_to_send(self, timeout: float | None) -> Iterator[None]:
+        """Wait until no other thread sends: a C-CANCEL or an A-ABORT may come from another one."""
+        if not self._sending.acquire(timeout=-1 if timeout is None else max(timeout, 0)):
+            raise _OverdueError
+        try:
+            yield
+        finally:
+            self._sending.release()
 
     def _said_before(self, error: OSError) -> OSError:
         """Look for what a peer has said by TLS before it closed."""
@@ -215,6 +242,20 @@ class Connection:
             seconds = _MID_PDU if timeout is None else min(timeout, _MID_PDU)
             raise SilentError(f"sent half a PDU in {seconds:g} s") from error
 
+    def has_news(self, timeout: float) -> bool:
+        """Wait until a PDU begins to come, and tell whether one does within so many seconds.
+
+        Raises
+        ------
+        ClosedError
+            The peer has closed the connection.
+        """
+        try:
+            self._have(1, monotonic() + timeout)
+        except _OverdueError:
+            return False
+        return True
+
     def _pdu(self, deadline: float) -> Pdu:
         """Receive the PDU that has begun."""
         self._have(_HEADER.size, deadline)
@@ -238,12 +279,10 @@ class Connection:
         if self._start == self._end:
             self._start = self._end = 0
         elif self._start + count > len(self._buffer):
-            rest = self._buffer[self._start : self._end]
-            # A new buffer, for views of the old one may still be looked at.
-            self._buffer = bytearray(max(len(self._buffer), count))
-            self._buffer[: len(rest)] = rest
-            self._start, self._end = 0, len(rest)
+            self._make_room(len(self._buffer))
         while self._end - self._start < count:
+            if self._end == len(self._buffer):  # by as much as has come, whatever is announced
+                self._make_room(min(2 * len(self._buffer), count))
             room = memoryview(self._buffer)[self._end :]
             half = " after half a PDU" if self._end > self._start else ""
             try:
@@ -255,6 +294,12 @@ class Connection:
             if not got:
                 raise ClosedError(f"closed the connection{half}")
             self._end += got
+
+    def _make_room(self, size: int) -> None:
+        rest = self._buffer[self._start : self._end]
+        self._buffer = bytearray(size)  # a new one: views of the old one may still be looked at
+        self._buffer[: len(rest)] = rest
+        self._start, self._end = 0, len(rest)
 
     def _attempt(self, step: Callable[[], _T], event: int, deadline: float | None) -> _T:
         """Take a step on the socket, once it is ready for it.

@@ -3,9 +3,16 @@
 import errno
 import socket
 import sys
+from collections.abc import Iterable
 
 from dcmtools.config import Tls
-from dcmtools.errors import AssociationError, BusyError, ConnectionFailedError, DcmtoolsError
+from dcmtools.errors import (
+    AssociationError,
+    BusyError,
+    ConnectionFailedError,
+    DcmtoolsError,
+    NotOfferedError,
+)
 from dcmtools.net.connection import ClosedError, SilentError, WireError
 from dcmtools.net.messages import AbortedError, ReleasedError
 
@@ -75,6 +82,24 @@ def rejected(
     why = f"rejected the association: {words} ({kind}, by {by})"
     error = BusyError if result == _TRANSIENT else AssociationError
     return error(label, why, hints.get((source, number), "Its log may tell more."))
+
+
+def not_offered(label: str, answers: Iterable[str]) -> NotOfferedError:
+    """Explain that no presentation context was accepted of those that are needed.
+
+    Parameters
+    ----------
+    label : str
+        The peer, as it is called in messages.
+    answers : iterable of str
+        What became of them, in words.
+    """
+    why = "; ".join(dict.fromkeys(answers)) or "not proposed"
+    return NotOfferedError(
+        label,
+        f"accepted no presentation context ({why})",
+        "It does not offer this service to us; dcmtools echo --probe shows what it does.",
+    )
 
 
 def lost(label: str, error: WireError, *, opening: bool, tls: Tls | None = None) -> DcmtoolsError:

@@ -21,6 +21,7 @@ from dcmtools.net.connection import (
     SilentError,
     WireError,
 )
+from dcmtools.net.transfer import Body, Packer
 
 _COMMAND, _LAST = 1, 2  # bits of the message control header (PS3.8 E.2)
 _PDV = Struct(">IBB")
@@ -75,6 +76,11 @@ class Messages:
     ------
     ProtocolError
         The peer takes PDUs that are too short for anything.
+
+    Attributes
+    ----------
+    is_amid_object : bool
+        Whether a data set was begun and not sent to its end.
     """
 
     def __init__(self, connection: Connection, max_pdu: int) -> None:
@@ -83,6 +89,8 @@ class Messages:
         if self._fragment < 2:  # noqa: PLR2004 - fragments have even lengths
             raise ProtocolError(f"takes PDUs of {max_pdu} bytes, which hold nothing")
         self._fragment -= self._fragment % 2
+        self.is_amid_object = False
+        self._packer: Packer | None = None
         self._content = memoryview(b"")  # what is left of the PDU under way
         self._empty = 0
 
@@ -94,6 +102,9 @@ class Messages:
         WireError
             The connection is of no use any more.
         """
+        self._connection.send(self._pdus(context_id, command, data), _SEND_TIMEOUT)
+
+    def _pdus(self, context_id: int, command: Command, data: bytes | None = None) -> bytes:
         pieces: list[bytes | memoryview] = []
         for content, kind in ((encode_command(command), _COMMAND), (data, 0)):
             if content is None:
@@ -104,7 +115,44 @@ class Messages:
                 last = _LAST * (at + size >= len(view))
                 head = (PduType.P_DATA, len(part) + 6, len(part) + 2, context_id, kind | last)
                 pieces += _PDU_OF_ONE.pack(*head), part
-        self._connection.send(b"".join(pieces), _SEND_TIMEOUT)
+        return b"".join(pieces)
+
+    def send_object(self, context_id: int, command: Command, body: Body, name: str) -> None:
+        """Send a command and a data set of any size.
+
+        Parameters
+        ----------
+        context_id : int
+            The presentation context.
+        command : Command
+            The command, which says that a data set follows.
+        body : Body
+            The data set.
+        name : str
+            What to call it in errors.
+
+        Raises
+        ------
+        WireError
+            The connection is of no use any more.
+        InputError
+            The data set cannot be read to its end. Where some of it was sent already, which
+            `is_amid_object` tells, the association is of no use any more.
+        """
+        if self._packer is None:
+            self._packer = Packer(self._fragment)
+        chunks = self._packer.pack(context_id, body, name)
+        first = next(chunks)  # where it cannot be read at all nothing is sent
+        self.is_amid_object = True
+        self._connection.send(self._pdus(context_id, command), _SEND_TIMEOUT, more=True)
+        self._connection.send(first, _SEND_TIMEOUT, long=True)
+        for chunk in chunks:
+            self._connection.send(chunk, _SEND_TIMEOUT, long=True)
+        self.is_amid_object = False
+
+    def has_news(self, timeout: float) -> bool:
+        """Wait until something comes, and tell whether it does within so many seconds."""
+        return bool(self._content) or self._connection.has_news(timeout)
 
     def receive(self, timeout: float | None) -> Message:
         """Wait for a message and give it whole; see `receive_command` for what it raises."""
