@@ -7,6 +7,7 @@ millisecond. `tests/net/test_command.py` holds this codec against pydicom's.
 
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from operator import attrgetter
 from struct import Struct, error
 from typing import Any
 
@@ -17,6 +18,7 @@ DATA_SET_FOLLOWS = 0x0001
 MEDIUM = 0x0000
 
 _HEADER = Struct("<HHI")
+_GROUP_LENGTH = Struct("<HHII")
 _US = Struct("<H")
 _MAX_VALUE = 1 << 16  # bytes; the longest there is lists the offending elements
 
@@ -35,6 +37,18 @@ class CommandField(IntEnum):
     C_ECHO_RQ = 0x0030
     C_ECHO_RSP = 0x8030
     C_CANCEL_RQ = 0x0FFF
+    N_EVENT_REPORT_RQ = 0x0100
+    N_EVENT_REPORT_RSP = 0x8100
+    N_GET_RQ = 0x0110
+    N_GET_RSP = 0x8110
+    N_SET_RQ = 0x0120
+    N_SET_RSP = 0x8120
+    N_ACTION_RQ = 0x0130
+    N_ACTION_RSP = 0x8130
+    N_CREATE_RQ = 0x0140
+    N_CREATE_RSP = 0x8140
+    N_DELETE_RQ = 0x0150
+    N_DELETE_RSP = 0x8150
 
 
 RESPONSE = 0x8000
@@ -71,6 +85,12 @@ class Command:
         Error Comment (0000,0902).
     offending_element : bytes
         Offending Element (0000,0901), tags of 4 bytes each.
+    requested_sop_class, requested_sop_instance : str
+        Requested SOP Class and Instance UID (0000,0003), (0000,1001), of N-ACTION and others.
+    event_type : int
+        Event Type ID (0000,1002), of N-EVENT-REPORT.
+    action_type : int
+        Action Type ID (0000,1008), of N-ACTION.
     """
 
     field: int
@@ -90,6 +110,10 @@ class Command:
     originator_message_id: int | None = None
     error_comment: str | None = None
     offending_element: bytes | None = None
+    requested_sop_class: str | None = None
+    requested_sop_instance: str | None = None
+    event_type: int | None = None
+    action_type: int | None = None
 
     @property
     def has_data(self) -> bool:
@@ -120,6 +144,7 @@ class Command:
 
 _ELEMENTS: dict[int, tuple[str, str]] = {
     0x0002: ("sop_class", "UI"),
+    0x0003: ("requested_sop_class", "UI"),
     0x0100: ("field", "US"),
     0x0110: ("message_id", "US"),
     0x0120: ("responding_to", "US"),
@@ -130,6 +155,9 @@ _ELEMENTS: dict[int, tuple[str, str]] = {
     0x0901: ("offending_element", "AT"),
     0x0902: ("error_comment", "LO"),
     0x1000: ("sop_instance", "UI"),
+    0x1001: ("requested_sop_instance", "UI"),
+    0x1002: ("event_type", "US"),
+    0x1008: ("action_type", "US"),
     0x1020: ("remaining", "US"),
     0x1021: ("completed", "US"),
     0x1022: ("failed", "US"),
@@ -141,24 +169,27 @@ _ELEMENTS: dict[int, tuple[str, str]] = {
 
 assert {name for name, _ in _ELEMENTS.values()} == {each.name for each in fields(Command)}  # noqa: S101
 
+_VALUES = attrgetter(*(name for name, _ in _ELEMENTS.values()))
+_HEADS = [(_HEADER.pack(0, number, 2), number, vr) for number, (_, vr) in _ELEMENTS.items()]
+"""In the same order: what stands before a number, and what else there is to an element."""
+
 
 def encode_command(command: Command) -> bytes:
     """Encode a command set, with its group length."""
-    parts = []
-    for number, (name, vr) in _ELEMENTS.items():
-        value = getattr(command, name)
+    parts: list[bytes] = []
+    for (head, number, vr), value in zip(_HEADS, _VALUES(command), strict=True):
         if value is None:
             continue
         if vr == "US":
-            raw = _US.pack(value)
-        elif vr == "AT":
-            raw = value
-        else:
+            parts += head, _US.pack(value)
+            continue
+        raw = value
+        if vr != "AT":
             raw = value.encode("ascii", "replace")
             raw += (b"\0" if vr == "UI" else b" ") * (len(raw) % 2)
-        parts.append(_HEADER.pack(0, number, len(raw)) + raw)
+        parts += _HEADER.pack(0, number, len(raw)), raw
     body = b"".join(parts)
-    return _HEADER.pack(0, 0, 4) + len(body).to_bytes(4, "little") + body
+    return _GROUP_LENGTH.pack(0, 0, 4, len(body)) + body
 
 
 def decode_command(raw: bytes | bytearray) -> Command:
@@ -175,21 +206,22 @@ def decode_command(raw: bytes | bytearray) -> Command:
         while at < end:
             group, number, length = _HEADER.unpack_from(raw, at)
             at += _HEADER.size
-            if group or length > min(end - at, _MAX_VALUE):
+            behind = at + length
+            if group or behind > end or length > _MAX_VALUE:
                 raise ProtocolError("sent a command set that cannot be read")
             known = _ELEMENTS.get(number)
             if known and known[0] in values:
                 raise ProtocolError("sent a command set that has an element twice")
             if known and length:
                 name, vr = known
-                value = bytes(raw[at : at + length])
+                value = raw[at:behind]
                 if vr == "US":
-                    values[name] = _US.unpack(value)[0]
+                    (values[name],) = _US.unpack(value)
                 elif vr == "AT":
-                    values[name] = value
+                    values[name] = bytes(value)
                 else:
                     values[name] = value.decode("ascii", "backslashreplace").strip(" \0")
-            at += length
+            at = behind
         return Command(**values)
     except (error, TypeError):
         raise ProtocolError("sent a command set that cannot be read") from None

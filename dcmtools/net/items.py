@@ -13,7 +13,7 @@ from dcmtools.net.connection import ProtocolError
 _ITEM = Struct(">BxH")
 _FIXED = 74  # bytes before the items
 _TITLES = slice(10, 42)
-_REQUESTED, _ANSWERED, _USER = 0x20, 0x21, 0x50
+_APPLICATION, _REQUESTED, _ANSWERED, _USER = 0x10, 0x20, 0x21, 0x50
 _CLASS_UID, _VERSION_NAME = 0x52, 0x55
 _LONGEST_NAME = 16
 _PARTS = {
@@ -42,7 +42,7 @@ def significant(raw: bytes) -> bytes:
         raise ProtocolError("sent an A-ASSOCIATE PDU that is cut")
     titles = raw[_TITLES].replace(b"\0", b" ")  # some pad so
     fixed = raw[: _TITLES.start] + titles + raw[_TITLES.stop : _FIXED]
-    return b"".join((fixed, *_known(raw[_FIXED:], _PARTS)))
+    return b"".join((fixed, *_known(raw[_FIXED:], {_APPLICATION, *_PARTS})))
 
 
 def _known(raw: bytes, types: Collection[int]) -> Iterator[bytes]:
@@ -65,7 +65,7 @@ def _kept(kind: int, content: bytes) -> bytes | None:
     """Give what is to be kept of an item, None where it is to be left out."""
     if kind == _VERSION_NAME:
         return re.sub(rb"[^ -~]", b"?", content.rstrip(b"\0 "))[:_LONGEST_NAME]
-    if kind == _CLASS_UID:
+    if kind in (_APPLICATION, _CLASS_UID):
         return content if re.fullmatch(rb"[0-9.]{1,64}\0?", content) else None
     if kind == _ANSWERED and content[2:3] != b"\0":
         return content[:4]  # the transfer syntax of what is not accepted has no significance

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
+DEFLATED = "1.2.840.10008.1.2.1.99"
 IMPLEMENTATION_CLASS_UID = "2.25.81712600422931512753402587393585185858"
 IMPLEMENTATION_VERSION_NAME = f"DCMTOOLS_{__version__.replace('.', '')}"[:16]
 """What we call ourselves in associations and file meta groups (PS3.7 D.3.3.2)."""
@@ -32,7 +33,7 @@ IMPLEMENTATION_VERSION_NAME = f"DCMTOOLS_{__version__.replace('.', '')}"[:16]
 MOST_CONTEXTS = 128
 """Presentation contexts that an association can have: their IDs are odd bytes (PS3.8 9.3.2.2)."""
 
-_APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
+APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 
 ACCEPTED, USER_REJECTION, NO_REASON, NO_ABSTRACT_SYNTAX, NO_TRANSFER_SYNTAX = range(5)
 RESULTS = {
@@ -90,12 +91,21 @@ class Request:
         The presentation contexts by ID.
     max_pdu : int
         The bytes of the longest P-DATA-TF PDU that the requestor takes; 0 for any.
+    application_context : str
+        The application context name, "" where there is none.
+    protocol_version : int
+        A bit for each version that the requestor knows, of which the lowest is the only one.
+    implementation : str
+        The name or the UID that the requestor gives its implementation.
     """
 
     called_aet: str
     calling_aet: str
     proposals: Mapping[int, Proposal]
     max_pdu: int
+    application_context: str = APPLICATION_CONTEXT
+    protocol_version: int = 1
+    implementation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +196,7 @@ def encode_request(  # noqa: PLR0913 - a request has that many parts
     if identity is not None:
         information.append(_user(identity))
     request = primitives.A_ASSOCIATE()
-    request.application_context_name = _APPLICATION_CONTEXT
+    request.application_context_name = APPLICATION_CONTEXT
     request.called_ae_title, request.calling_ae_title = called_aet, calling_aet
     request.user_information = information
     with quiet():
@@ -268,8 +278,16 @@ def _request(raw: bytes) -> Request:
         if not number & 1 or number in proposals:
             raise ProtocolError(f"sent an A-ASSOCIATE-RQ PDU with a context ID of {number}")
         proposals[number] = Proposal(abstract, syntaxes, scp)
-    max_pdu = (user.maximum_length or 0) if user else 0
-    return Request(pdu.called_ae_title.strip(), pdu.calling_ae_title.strip(), proposals, max_pdu)
+    name = (user.implementation_version_name or user.implementation_class_uid) if user else ""
+    return Request(
+        pdu.called_ae_title.strip(),
+        pdu.calling_ae_title.strip(),
+        proposals,
+        max_pdu=(user.maximum_length or 0) if user else 0,
+        application_context=str(pdu.application_context_name or ""),
+        protocol_version=int(pdu.protocol_version),
+        implementation=str(name or ""),
+    )
 
 
 def encode_acceptance(request: Request, contexts: Sequence[Context], *, max_pdu: int) -> bytes:
@@ -280,15 +298,20 @@ def encode_acceptance(request: Request, contexts: Sequence[Context], *, max_pdu:
     request : Request
         The request.
     contexts : sequence of Context
-        What becomes of each presentation context of the request.
+        What becomes of each presentation context of the request. The role of the SCP is granted
+        for the SOP classes of those that are accepted with it; it must have been asked for.
     max_pdu : int
         The bytes of the longest P-DATA-TF PDU that we take.
     """
     pdu, primitives, presentation = _pynetdicom()
     answer = primitives.A_ASSOCIATE()
-    answer.application_context_name = _APPLICATION_CONTEXT
+    answer.application_context_name = APPLICATION_CONTEXT
     answer.called_ae_title, answer.calling_ae_title = request.called_aet, request.calling_aet
-    answer.user_information = _ourselves(max_pdu)
+    granted = dict.fromkeys(
+        each.abstract_syntax for each in contexts if each.scp and each.result == ACCEPTED
+    )
+    roles = [_role(sop_class, scu=False) for sop_class in granted]
+    answer.user_information = [*_ourselves(max_pdu), *roles]
     with quiet():
         results = []
         for context in contexts:

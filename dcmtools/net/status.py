@@ -4,6 +4,7 @@ The categories are those of the codes themselves, so that a status that nobody h
 failure and never a success.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -70,6 +71,24 @@ _QUERY = {
 }
 """PS3.4 Tables C.4-1, C.4-2 and C.4-3, and for frames its Annex Y."""
 
+_STORAGE = {
+    0xB000: "coercion of data elements",
+    0xB006: "elements discarded",
+    0xB007: "the data set does not match the SOP class",
+}
+_STORAGE_RANGES = {
+    0xA700: "refused: out of resources",
+    0xA900: "the data set does not match the SOP class",
+    0xC000: "cannot understand",
+}
+"""PS3.4 Table B.2-1; the ranges are A7xx, A9xx and Cxxx."""
+
+_COMMITMENT = {
+    0x0122: "referenced SOP class not supported",
+    0x0131: "duplicate transaction UID",
+}
+"""Failure Reason (0008,1197), where other words than those of PS3.7 are due (PS3.3 C.14.1.1)."""
+
 _HINTS = {
     0x0105: "The peer does not know one of the keys.",
     0x0106: "The peer does not take the value of one of the keys.",
@@ -88,6 +107,42 @@ _HINTS = {
     0xB001: "Narrow the keys down: the peer does not give all matches at once.",
 }
 _HINTS_BY_CLASS = {0xC: "The peer could not process it; its log may tell why."}
+
+_LOG = "Its log may tell why."
+_STORAGE_HINTS = {
+    0x0110: _LOG,
+    0x0111: "It has an instance with this SOP Instance UID already, and keeps that.",
+    0x0117: "It does not take this SOP Instance UID.",
+    0x0122: "It does not store objects of this SOP class, though it may accept to negotiate it.",
+    0x0124: _HINTS[0x0124],
+    0xA700: "It may be full, or too busy: try again later.",
+    0xA900: "It finds the object not to be of its SOP class; dcmtools dump shows what is in it.",
+    0xB000: "It has changed what it stores; its log may tell what.",
+    0xB006: "It has not stored all elements; its log may tell which it left out.",
+    0xC000: "It could not make anything of the object; its log may tell why.",
+}
+_COMMITMENT_HINTS = {
+    0x0110: _LOG,
+    0x0112: "It does not have the instance, or not any more: send it again.",
+    0x0119: "It has the instance, but as one of another SOP class.",
+    0x0122: "It does not commit itself to keep objects of this SOP class.",
+    0x0131: "Ask again: each request has a transaction UID of its own.",
+    0x0213: "It may be full, or too busy: ask again later.",
+}
+
+
+class Service(StrEnum):
+    """What was asked for; the same code means this here and that there."""
+
+    QUERY = "query"
+    """C-ECHO, C-FIND, C-MOVE and C-GET."""
+    STORAGE = "storage"
+    """C-STORE."""
+    COMMITMENT = "commitment"
+    """Storage commitment: the failure reason of an instance."""
+
+
+_TEXTS = {Service.QUERY: _QUERY, Service.STORAGE: _STORAGE, Service.COMMITMENT: _COMMITMENT}
 
 
 class Category(StrEnum):
@@ -125,14 +180,17 @@ class Status:
         Error Comment (0000,0902), as the peer wrote it.
     elements : tuple of int
         Offending Element (0000,0901).
+    service : Service
+        What was asked for.
     """
 
     code: int
     comment: str = ""
     elements: tuple[int, ...] = ()
+    service: Service = Service.QUERY
 
     @classmethod
-    def of(cls, response: Command) -> "Status":
+    def of(cls, response: Command, service: Service = Service.QUERY) -> "Status":
         """Take the status out of a response."""
         raw = response.offending_element or b""
         tags = tuple(
@@ -140,7 +198,7 @@ class Status:
             | int.from_bytes(raw[at + 2 : at + 4], "little")
             for at in range(0, len(raw) - 3, 4)
         )
-        return cls(response.status or 0, response.error_comment or "", tags)
+        return cls(response.status or 0, response.error_comment or "", tags, service)
 
     @property
     def category(self) -> Category:
@@ -152,13 +210,16 @@ class Status:
         """What it means: ``A801H, refused: move destination unknown``, and what the peer adds."""
         from dcmtools.dataset.element_header import describe  # noqa: PLC0415 - only for failures
 
-        words = _GENERAL.get(self.code) or _QUERY.get(self.code) or self._class_text()
+        own = _TEXTS[self.service].get(self.code)
+        words = own or _GENERAL.get(self.code) or self._range_text()
         text = f"{self.code:04X}H, {words}"
         if self.elements:
             text += f": {', '.join(describe(tag) for tag in self.elements)}"
         return f"{text}: {self.comment!r}" if self.comment else text
 
-    def _class_text(self) -> str:
+    def _range_text(self) -> str:
+        if self.service is Service.STORAGE and (text := _in_range(_STORAGE_RANGES, self.code)):
+            return text
         if self.category is Category.WARNING:
             return "a warning"
         return {0xA: "refused", 0xC: "unable to process"}.get(
@@ -168,4 +229,14 @@ class Status:
     @property
     def hint(self) -> str:
         """What can be done about it, "" where nothing is known to help."""
+        if self.service is Service.STORAGE:
+            return _in_range(_STORAGE_HINTS, self.code)
+        if self.service is Service.COMMITMENT:
+            return _COMMITMENT_HINTS.get(self.code, "")
         return _HINTS.get(self.code) or _HINTS_BY_CLASS.get(self.code >> 12, "")
+
+
+def _in_range(table: Mapping[int, str], code: int) -> str:
+    """Look a code up in a table in which A700 stands for A7xx, A900 for A9xx, C000 for Cxxx."""
+    start = code & (0xF000 if code >> 12 == UNABLE_TO_PROCESS else 0xFF00)
+    return table.get(code) or (table.get(start, "") if start in _STORAGE_RANGES else "")

@@ -1,9 +1,11 @@
 """Association requests and answers: what pynetdicom sees of ours, and what is made of a peer's."""
 
+import socket
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from struct import pack
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pynetdicom import AE, evt
+from pynetdicom import AE, build_role, evt
 from pynetdicom import pdu as theirs
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.presentation import PresentationContext
@@ -23,7 +25,7 @@ from dcmtools.config import Peer
 from dcmtools.errors import AssociationError, ConfigError, UsageError
 from dcmtools.net.access import Access
 from dcmtools.net.association import Association
-from dcmtools.net.connection import ProtocolError
+from dcmtools.net.connection import Connection, ProtocolError
 from dcmtools.net.identity import Identity, Kind
 from dcmtools.net.negotiation import (
     IMPLEMENTATION_CLASS_UID,
@@ -56,6 +58,7 @@ from tests.net.wire import (
 Handler = tuple[evt.EventType, Callable[[evt.Event], object]]
 
 PATIENCE = 20.0  # seconds
+COMMITMENT = "1.2.840.10008.1.20.1"
 PRIVATE = "1.2.826.0.1.3680043.8.498.1.7"
 LONG = "1." + "2" * 62
 TWO = [Proposal(VERIFICATION), Proposal(CT)]
@@ -500,7 +503,8 @@ def test_a_request_is_understood() -> None:
         255: Proposal(CT, (JPEG, EXPLICIT), scp=True),
         3: Proposal(PRIVATE, ()),
     }
-    assert decode_request(raw) == Request("WS1", "PACS", proposals, 16384)
+    request = Request("WS1", "PACS", proposals, 16384, implementation="SCRIPTED")
+    assert decode_request(raw) == request
 
 
 @pytest.mark.parametrize("proposals", [TWO, [Proposal(LONG, (LONG, JPEG))]])
@@ -528,6 +532,21 @@ def test_a_syntax_without_content_is_none() -> None:
     raw = asked(Proposed(1, CT, ("", IMPLICIT)), Proposed(3, CT, ("",)))
     proposals = decode_request(raw).proposals
     assert [each.transfer_syntaxes for each in proposals.values()] == [(IMPLICIT,), ()]
+
+
+@pytest.mark.parametrize(
+    ("items", "name"),
+    [
+        (NAMED, "1.2.840.10008.3.1.1.1"),
+        (item(0x10, b"1.2.3"), "1.2.3"),
+        (item(0x10, b"1.2.840.10008.3.1.1.1\0"), "1.2.840.10008.3.1.1.1"),
+        (item(0x10, b""), ""),
+        (item(0x10, b"\xff" * 70), ""),
+        (b"", ""),
+    ],
+)
+def test_the_application_context_is_told(items: bytes, name: str) -> None:
+    assert decode_request(pdu(wire.RQ, asked()[6:74] + items)).application_context == name
 
 
 @pytest.mark.parametrize("number", [0, 2, 254])
@@ -572,6 +591,50 @@ def test_a_request_is_answered() -> None:
     assert user.maximum_length == 131072
     assert user.implementation_class_uid == IMPLEMENTATION_CLASS_UID
     assert user.implementation_version_name == IMPLEMENTATION_VERSION_NAME
+
+
+def test_roles_are_granted_by_sop_class() -> None:
+    raw = asked(
+        *[Proposed(n, CT, (IMPLICIT,)) for n in (1, 3)],
+        *[Proposed(n, uid, (IMPLICIT,)) for n, uid in ((5, COMMITMENT), (7, VERIFICATION))],
+        items=role(CT, 0, 1) + role(COMMITMENT, 0, 1),
+    )
+    results = [
+        Context(1, CT, IMPLICIT, 0, scp=True),
+        Context(3, CT, IMPLICIT, 0, scp=True),
+        Context(5, COMMITMENT, "", 3, scp=True),
+        Context(7, VERIFICATION, IMPLICIT, 0),
+    ]
+    answer = theirs.A_ASSOCIATE_AC()
+    answer.decode(encode_acceptance(decode_request(raw), results, max_pdu=16384))
+    roles = answer.user_information.role_selection
+    assert [(uid, each.scu_role, each.scp_role) for uid, each in roles.items()] == [(CT, 0, 1)]
+
+
+@pytest.mark.parametrize("granted", [True, False])
+def test_a_requestor_has_the_role_that_it_is_granted(*, granted: bool) -> None:
+    def accept(listener: socket.socket) -> None:
+        connection = Connection(listener.accept()[0], 16384)
+        request = decode_request(bytes(connection.receive(PATIENCE).content))
+        contexts = [
+            Context(number, each.abstract_syntax, IMPLICIT, 0, scp=granted and each.scp)
+            for number, each in request.proposals.items()
+        ]
+        connection.send(encode_acceptance(request, contexts, max_pdu=16384), PATIENCE)
+        connection.receive(PATIENCE)
+        connection.close()
+
+    ae = AE()
+    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = PATIENCE
+    ae.add_requested_context(COMMITMENT, IMPLICIT)
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        accepting = pool.submit(accept, listener)
+        roles = [build_role(COMMITMENT, scp_role=True)]
+        association = ae.associate(*listener.getsockname(), ext_neg=roles)
+        found = [(each.as_scu, each.as_scp) for each in association.accepted_contexts]
+        association.abort()
+        accepting.result(PATIENCE)
+    assert found == [(not granted, granted)]
 
 
 @pytest.mark.parametrize(("result", "source", "reason"), [(1, 1, 7), (2, 3, 2)])

@@ -13,6 +13,7 @@ from dcmtools.net.status import (
     PENDING,
     SUCCESS,
     Category,
+    Service,
     Status,
     category,
 )
@@ -128,3 +129,94 @@ def test_a_hint_says_what_can_be_done(code: int, word: str) -> None:
 @pytest.mark.parametrize("code", [SUCCESS, PENDING, CANCEL, 0x1234, 0xB123])
 def test_where_nothing_helps_there_is_no_hint(code: int) -> None:
     assert Status(code).hint == ""
+
+
+# Storage and storage commitment
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0x0000, "success"),
+        (0x0111, "duplicate SOP instance"),
+        (0x0117, "invalid object instance"),
+        (0x0122, "refused: SOP class not supported"),
+        (0x0124, "refused: not authorized"),
+        (0xA700, "refused: out of resources"),
+        (0xA7FF, "refused: out of resources"),
+        (0xA801, "refused"),
+        (0xA900, "the data set does not match the SOP class"),
+        (0xA9FF, "the data set does not match the SOP class"),
+        (0xAA00, "refused"),
+        (0xB000, "coercion of data elements"),
+        (0xB001, "a warning"),
+        (0xB006, "elements discarded"),
+        (0xB007, "the data set does not match the SOP class"),
+        (0xC000, "cannot understand"),
+        (0xCFFF, "cannot understand"),
+        (0x1234, "a status that the standard does not define here"),
+    ],
+)
+def test_a_status_of_storage_has_words_of_its_own(code: int, words: str) -> None:
+    assert Status(code, service=Service.STORAGE).text == f"{code:04X}H, {words}"
+
+
+def test_every_status_of_storage_that_pynetdicom_knows_has_words() -> None:
+    for code in theirs.STORAGE_SERVICE_CLASS_STATUS:
+        words = Status(code, service=Service.STORAGE).text.partition(", ")[2]
+        assert words not in ("refused", "a warning", "unable to process"), f"{code:04X}"
+        assert "does not define" not in words, f"{code:04X}"
+
+
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [
+        (0x0110, "log"),
+        (0x0111, "already"),
+        (0x0117, "Instance UID"),
+        (0x0122, "SOP class"),
+        (0x0124, "right"),
+        (0xA700, "later"),
+        (0xA7FF, "later"),
+        (0xA900, "dump"),
+        (0xA9FF, "dump"),
+        (0xB000, "changed"),
+        (0xB006, "left out"),
+        (0xC000, "log"),
+        (0xC123, "log"),
+    ],
+)
+def test_a_hint_for_storage_says_what_can_be_done(code: int, word: str) -> None:
+    assert word in Status(code, service=Service.STORAGE).hint
+
+
+@pytest.mark.parametrize("code", [SUCCESS, 0x0105, 0x1234, 0xA801, 0xAA00, 0xB001, 0xB0FF])
+def test_where_nothing_helps_storage_there_is_no_hint(code: int) -> None:
+    assert Status(code, service=Service.STORAGE).hint == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "hint"),
+    [
+        (0x0110, "processing failure", "log"),
+        (0x0112, "no such SOP instance", "send it again"),
+        (0x0119, "class-instance conflict", "another SOP class"),
+        (0x0122, "referenced SOP class not supported", "SOP class"),
+        (0x0131, "duplicate transaction UID", "transaction UID"),
+        (0x0213, "resource limitation", "later"),
+        (0x4711, "a status that the standard does not define here", ""),
+    ],
+)
+def test_a_failure_of_commitment_has_words_and_a_hint(code: int, words: str, hint: str) -> None:
+    status = Status(code, service=Service.COMMITMENT)
+    assert status.text == f"{code:04X}H, {words}"
+    assert hint in status.hint
+    assert bool(status.hint) is bool(hint)
+    assert status.category is Category.FAILURE
+
+
+def test_the_service_is_kept() -> None:
+    response = Command(0x8001, status=0xB000, error_comment="PatientID")
+    status = Status.of(response, Service.STORAGE)
+    assert status.text == "B000H, coercion of data elements: 'PatientID'"
+    assert status.category is Category.WARNING
