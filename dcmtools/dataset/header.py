@@ -5,7 +5,7 @@ disagree, what can be read is read, with a warning (PS3.10 section 7, PS3.5 sect
 """
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from dcmtools.dataset.element_header import (
@@ -41,15 +41,16 @@ _MEDIA_STORAGE_SOP_CLASS_UID = 0x00020002
 _TRANSFER_SYNTAX_UID = 0x00020010
 _MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 
-_IMPLICIT = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.20", "1.2.840.113619.5.2"})
+IMPLICIT = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.20", "1.2.840.113619.5.2"})
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _STANDARD = "1.2.840.10008.1.2."
 """Where the standard's transfer syntaxes are, those included that are too new for a dictionary."""
-_DEFLATED = frozenset(
+DEFLATED = frozenset(
     {"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"}
 )
 _CANDIDATES = (EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG, IMPLICIT_BIG)
 _TRIAL_ELEMENTS = 4
+_MOST_OF_A_WINDOW = 1100 * WINDOW  # bytes that a window can inflate to
 _TRIAL_GROUPS = range(0x0004, 0x7FE1)
 
 
@@ -71,6 +72,8 @@ class Header:
         How the data set is encoded.
     deflated : bool
         Whether `source` holds inflated bytes, so that offsets are none of the file.
+    offset : int
+        Where the data set begins in the file, or its deflated stream.
     problems : list of Problem
         What is wrong so far.
     """
@@ -82,6 +85,7 @@ class Header:
     encoding: Encoding
     deflated: bool = False
     problems: list[Problem] = field(default_factory=list)
+    offset: int = 0
 
     @property
     def is_directory(self) -> bool:
@@ -89,7 +93,7 @@ class Header:
         return _uid(self.meta, _MEDIA_STORAGE_SOP_CLASS_UID) == _MEDIA_STORAGE_DIRECTORY
 
 
-def read_header(source: Source, name: str, max_inflated: int) -> Header:
+def read_header(source: Source, name: str, max_inflated: int, *, glance: bool = False) -> Header:
     """Read what stands before the data set.
 
     Parameters
@@ -100,6 +104,9 @@ def read_header(source: Source, name: str, max_inflated: int) -> Header:
         What to call it in errors.
     max_inflated : int
         The most bytes that a deflated data set may inflate to.
+    glance : bool
+        Whether only the beginning of a deflated data set is wanted; then nobody is told that the
+        rest is missing.
 
     Raises
     ------
@@ -121,20 +128,21 @@ def read_header(source: Source, name: str, max_inflated: int) -> Header:
     uid = _uid(meta, _TRANSFER_SYNTAX_UID)
     if any(problem.damage for problem in problems):
         end = source.size
-    if uid in _DEFLATED:
-        return _deflated(
-            source, name, max_inflated, Header(meta, uid, source, end, EXPLICIT_LITTLE)
-        )
-    declared = IMPLICIT_LITTLE if uid in _IMPLICIT else EXPLICIT_LITTLE
+    if uid in DEFLATED:
+        header = Header(meta, uid, source, end, EXPLICIT_LITTLE, problems=problems, offset=end)
+        if glance and source.size > end + WINDOW:
+            return _glanced(source, name, header)
+        return _deflated(source, name, max_inflated, header)
+    declared = IMPLICIT_LITTLE if uid in IMPLICIT else EXPLICIT_LITTLE
     if uid == _BIG_ENDIAN:
         declared = EXPLICIT_BIG
     if not uid:
         problems.append(Problem(start, "there is no Transfer Syntax UID", damage=False))
-    elif uid not in _IMPLICIT and not uid.startswith(_STANDARD):
+    elif uid not in IMPLICIT and not uid.startswith(_STANDARD):
         why = f"the Transfer Syntax UID {uid!r} is not known"
         problems.append(Problem(start, why, damage=False))
     encoding = _check(source, end, declared, problems)
-    return Header(meta, uid, source, end, encoding, problems=problems)
+    return Header(meta, uid, source, end, encoding, problems=problems, offset=end)
 
 
 def looks_like_dicom(head: bytes) -> bool:
@@ -184,7 +192,7 @@ def _without_meta(source: Source, name: str, start: int) -> Header:
         fitting = (candidate for candidate in _CANDIDATES if _fits(source, place, candidate))
         encoding = next(fitting, None)
         if encoding is not None:
-            return Header([], "", source, place, encoding)
+            return Header([], "", source, place, encoding, offset=place)
     raise NotDicomError(name, "is not a DICOM file")
 
 
@@ -211,9 +219,15 @@ def _deflated(source: Source, name: str, max_inflated: int, header: Header) -> H
         what = f"{rest} zero bytes follow the deflated data set"
         problems.append(Problem(inflated.end, what, damage=False))
     encoding = _check(inflated, 0, EXPLICIT_LITTLE, problems)
-    return Header(
-        header.meta, header.transfer_syntax, inflated, 0, encoding, deflated=True, problems=problems
-    )
+    return replace(header, source=inflated, start=0, encoding=encoding, deflated=True)
+
+
+def _glanced(source: Source, name: str, header: Header) -> Header:
+    """Read the beginning of a deflated data set, without a word on how it goes on."""
+    beginning = BytesSource(source.read(0, header.start + WINDOW))
+    problems = list(header.problems)
+    found = _deflated(beginning, name, _MOST_OF_A_WINDOW, header)
+    return replace(found, problems=problems)
 
 
 def _check(source: Source, start: int, declared: Encoding, problems: list[Problem]) -> Encoding:

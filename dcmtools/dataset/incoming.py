@@ -4,21 +4,16 @@ What is under way has a name of its own in the same folder and is locked; what a
 left behind is no longer locked and is swept away by the next one.
 """
 
-import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from filecmp import cmp
 from pathlib import Path
 from secrets import token_hex
-from threading import Lock
-from time import time
 from types import ModuleType
-from typing import IO
 
-from dcmtools.dataset.elements import Element
-from dcmtools.dataset.read import DicomFile
-from dcmtools.errors import InputError, OutputError, reason
+from dcmtools.dataset.placing import make_folder
+from dcmtools.dataset.source import OPEN_FLAGS, WINDOW, pread
+from dcmtools.errors import OutputError, reason
 
 fcntl: ModuleType | None
 try:
@@ -27,14 +22,130 @@ except ImportError:  # Windows
     fcntl = None
 
 _PREFIX, _SUFFIX = ".dcmtools-", ".part"
-_BLOCK = 1 << 20
-_RENAMING = Lock()  # so that no thread takes a name that another is about to
-_NO_SYNC = (errno.EINVAL, errno.ENOTSUP)
-_YOUNG = 60.0  # seconds: one that was just made, and is empty, may not be locked yet
+_LARGE = 1 << 15  # bytes that are worth a write of their own
+_PIECE = 1 << 17  # bytes that are written at once where they come in small pieces
+_AHEAD = 1 << 12  # bytes that are read at a place that was jumped to
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
+
+
+class Incoming:
+    """A file that is under way: it is written to its end, and can be read while it is open.
+
+    The beginning is kept in memory, and where that is all, it goes to disk in one piece.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it lies.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
+
+    Attributes
+    ----------
+    name : str
+        Its path.
+    size : int
+        The bytes that it has so far.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        # Not by tempfile, whose files nobody else may read whatever the umask says.
+        while True:
+            self.name = f"{folder}{os.sep}{_PREFIX}{token_hex(8)}{_SUFFIX}"
+            self._fd = os.open(self.name, _NEW | OPEN_FLAGS, 0o666)
+            if _lock(self._fd):
+                break
+            os.close(self._fd)
+        self.size = 0
+        self._there = True  # under its own name
+        self._head = bytearray()
+        self._pending = self._head  # what is not written yet
+        self._block = 0, b""
+
+    def write(self, part: bytes | memoryview) -> None:
+        """Take what comes next."""
+        self.size += len(part)
+        pending = self._pending
+        if len(part) >= _LARGE and not pending and self._head:
+            self._put(part)
+            return
+        pending += part
+        if len(pending) >= _PIECE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand everything to the operating system."""
+        if self._pending:
+            self._put(self._pending)
+            self._pending = bytearray()
+
+    def sync(self) -> None:
+        """Wait until everything is on stable storage."""
+        self.flush()
+        os.fsync(self._fd)
+
+    def _put(self, part: bytes | bytearray | memoryview) -> None:
+        written = os.write(self._fd, part)
+        while written < len(part):
+            written += os.write(self._fd, memoryview(part)[written:])
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Read `count` bytes at `offset`; fewer only where there are no more yet."""
+        count = max(min(count, self.size - offset), 0)
+        if offset + count <= len(self._head):
+            return bytes(self._head[offset : offset + count])
+        self.flush()
+        return pread(self._fd, count, offset)
+
+    def window(self, offset: int, count: int) -> tuple[int, bytes]:
+        """Give a block that holds `count` bytes at `offset`, and where the block starts."""
+        base, block = self._block
+        if base <= offset and min(offset + count, self.size) <= base + len(block):
+            return self._block
+        if offset + count <= len(self._head):
+            self._block = 0, bytes(self._head)
+        else:  # behind a long value little is wanted, and behind short ones there are others
+            ahead = WINDOW if base <= offset <= base + len(block) else _AHEAD
+            self._block = offset, self.read(offset, max(count, ahead))
+        return self._block
+
+    def rename(self, target: Path | str) -> None:
+        """Give it another name, whatever has that now."""
+        os.replace(self.name, target)  # noqa: PTH105 - a path object costs more than the call
+        self._there = False
+
+    def close(self) -> None:
+        """Close it; it is gone unless it has another name."""
+        self._unlink()  # while it is locked, where an open file can be removed
+        with suppress(OSError):  # what was not written has been told before
+            os.close(self._fd)
+        self._unlink()
+
+    def _unlink(self) -> None:
+        if self._there:
+            with suppress(OSError):
+                os.unlink(self.name)  # noqa: PTH108 - a path object costs more than the call
+                self._there = False
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a file that was just made; tell whether it is still there, and not swept away."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks: nothing is swept there either
+        return True
+    return os.fstat(descriptor).st_nlink > 0
 
 
 @contextmanager
-def incoming(folder: Path) -> Iterator[IO[bytes]]:
+def incoming(folder: Path) -> Iterator[Incoming]:
     """Open a file for what is under way; it is gone at the end of the block, unless it was placed.
 
     Raises
@@ -42,20 +153,11 @@ def incoming(folder: Path) -> Iterator[IO[bytes]]:
     OSError
         It cannot be written.
     """
-    # Not by tempfile, whose files nobody else may read whatever the umask says.
-    file = (folder / f"{_PREFIX}{token_hex(8)}{_SUFFIX}").open("xb")
+    file = Incoming(folder)
     try:
-        if fcntl is not None:
-            with suppress(OSError):  # a file system without locks: nothing is swept there either
-                fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield file
     finally:
-        with suppress(OSError):  # while it is locked, where an open file can be removed
-            Path(file.name).unlink()
-        with suppress(OSError):  # what was not written has been told before
-            file.close()
-        with suppress(OSError):
-            Path(file.name).unlink()
+        file.close()
 
 
 def sweep(folder: Path) -> int:
@@ -67,132 +169,10 @@ def sweep(folder: Path) -> int:
         if path.is_symlink() or not path.is_file():
             continue  # none of ours
         with suppress(OSError), path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            if not status.st_size and time() - status.st_mtime < _YOUNG:
-                continue
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
             swept += 1
     return swept
-
-
-def place(
-    file: IO[bytes], target: Path, data_size: int, *, durable: bool = True
-) -> tuple[Path, bool]:
-    """Give a file that is complete its name; nothing that is there is overwritten.
-
-    Parameters
-    ----------
-    file : file
-        From `incoming`.
-    target : Path
-        The name; where another object has it, a number is added.
-    data_size : int
-        The bytes of its data set, by which it is held against what is there.
-    durable : bool
-        Whether to wait until it is on stable storage.
-
-    Returns
-    -------
-    tuple of Path and bool
-        The name that it has got, and whether the same object was there already.
-
-    Raises
-    ------
-    OSError
-        It cannot be written.
-    """
-    file.flush()
-    if durable:
-        os.fsync(file.fileno())
-    make_folder(target.parent)
-    number, name = 1, target
-    while not _linked(Path(file.name), name):
-        if _same_object(Path(file.name), name, data_size):
-            return name, True
-        number += 1
-        # Not with a dot, or it would look like another UID.
-        name = target.with_name(f"{target.stem}_{number}{target.suffix}")
-    if durable:
-        _sync_folder(name.parent)
-    return name, False
-
-
-def _linked(source: Path, target: Path) -> bool:
-    """Give a file a second name; tell whether that was free."""
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without links
-        with _RENAMING:
-            if os.path.lexists(target):
-                return False
-            source.rename(target)
-    return True
-
-
-def _same_object(one: Path, other: Path, data_size: int) -> bool:
-    """Tell whether two files hold the same data set, whoever has written their meta groups."""
-    try:
-        if not other.is_file():  # to open a pipe would be to wait for ever
-            return False
-        if cmp(one, other, shallow=False):
-            return True
-        with DicomFile(one) as first, DicomFile(other) as second:
-            if first.header.transfer_syntax != second.header.transfer_syntax:
-                return False
-            size = other.stat().st_size
-            if not second.meta or size - data_size != _end(second.meta[-1]):
-                return False
-        return _same_tail(one, other, data_size)
-    except (OSError, InputError):
-        return False
-
-
-def _end(element: Element) -> int:
-    return element.value_offset + element.length
-
-
-def _same_tail(one: Path, other: Path, count: int) -> bool:
-    with one.open("rb") as first, other.open("rb") as second:
-        first.seek(-count, os.SEEK_END)
-        second.seek(-count, os.SEEK_END)
-        while block := first.read(_BLOCK):
-            if block != second.read(_BLOCK):
-                return False
-    return True
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # folders cannot be opened there
-        return
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except PermissionError:  # one may write into a folder that one may not read
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _NO_SYNC:  # some network file systems cannot do this for folders
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and what it lies in, durably; do nothing where it is there.
-
-    Raises
-    ------
-    OSError
-        It cannot be made.
-    """
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
 
 
 def open_folder(folder: Path) -> Path:

@@ -28,6 +28,8 @@ class DicomFile:
         spells it, several values separated by a backslash.
     max_inflated : int
         The most bytes that a deflated data set may inflate to.
+    glance : bool
+        Whether only the beginning of a deflated data set is wanted.
 
     Raises
     ------
@@ -47,12 +49,17 @@ class DicomFile:
     """
 
     def __init__(
-        self, path: Path, *, charset: str = "", max_inflated: int = DEFAULT_MAX_INFLATED
+        self,
+        path: Path,
+        *,
+        charset: str = "",
+        max_inflated: int = DEFAULT_MAX_INFLATED,
+        glance: bool = False,
     ) -> None:
         self.path = path
         self._file = FileSource(path, looks_like_dicom)
         try:
-            self.header = read_header(self._file, str(path), max_inflated)
+            self.header = read_header(self._file, str(path), max_inflated, glance=glance)
         except BaseException:
             self._file.close()
             raise
@@ -76,6 +83,11 @@ class DicomFile:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    @property
+    def size(self) -> int:
+        """The bytes of the file."""
+        return self._file.size
 
     @property
     def is_addressable(self) -> bool:
@@ -109,6 +121,11 @@ class DicomFile:
             why = f"{describe(element.tag)} is cut: the file has become shorter"
             self._late.append(Problem(element.value_offset, why))
         return raw
+
+    @property
+    def end(self) -> int:
+        """The offset in `header.source` behind what was walked; what follows is no data set."""
+        return self._scanner.position if self._scanner else self.header.start
 
     @property
     def problems(self) -> list[Problem]:

@@ -60,7 +60,7 @@ class FileSource:
         self._path = path
         self._block = 0, b""
         try:
-            self._fd = os.dup(0) if path == STDIN else os.open(path, os.O_RDONLY | _OPEN_FLAGS)
+            self._fd = os.dup(0) if path == STDIN else os.open(path, os.O_RDONLY | OPEN_FLAGS)
             status = os.fstat(self._fd)
             if stat.S_ISDIR(status.st_mode):
                 os.close(self._fd)
@@ -96,9 +96,9 @@ class FileSource:
         if base <= offset and min(offset + count, self.size) <= base + len(block):
             return block[offset - base : offset - base + count]
         try:
-            data = _pread(self._fd, count, offset)
+            data = pread(self._fd, count, offset)
             while len(data) < count and (
-                more := _pread(self._fd, count - len(data), offset + len(data))
+                more := pread(self._fd, count - len(data), offset + len(data))
             ):
                 data += more
         except OSError as error:
@@ -161,6 +161,8 @@ class Inflated(BytesSource):
     ----------
     flaw : str
         What is wrong with the stream, "" when it is whole. What could be inflated is there.
+    is_raw : bool
+        Whether it has no wrapper of zlib or gzip.
     end : int
         The offset behind the stream in `source`.
     checksum : bytes
@@ -170,7 +172,9 @@ class Inflated(BytesSource):
     def __init__(self, source: Source, start: int, name: str, limit: int) -> None:
         data = bytearray()
         self.flaw = ""
-        stream = zlib.decompressobj(_window_bits(source.read(start, 2)))
+        bits = window_bits(source.read(start, 2))
+        self.is_raw = bits < 0
+        stream = zlib.decompressobj(bits)
         offset = start
         while not stream.eof and not self.flaw:
             chunk = stream.unconsumed_tail or source.read(offset, _CHUNK)
@@ -193,7 +197,7 @@ class Inflated(BytesSource):
         super().__init__(data)
 
 
-def _window_bits(head: bytes) -> int:
+def window_bits(head: bytes) -> int:
     """Tell a raw stream, which the standard asks for, from one in a zlib or gzip wrapper."""
     if head == b"\x1f\x8b":
         return zlib.MAX_WBITS | 16
@@ -208,5 +212,5 @@ def _seek_and_read(fd: int, count: int, offset: int) -> bytes:
     return os.read(fd, count)
 
 
-_pread = getattr(os, "pread", _seek_and_read)  # Windows has none
-_OPEN_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+pread = getattr(os, "pread", _seek_and_read)  # Windows has none
+OPEN_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)

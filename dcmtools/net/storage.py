@@ -1,31 +1,41 @@
 """Receive composite objects into a folder (C-STORE as SCP, PS3.4 Annex B).
 
-The bytes of a data set go to disk as they come, whatever their size and whatever they are; the
-answer is a success only once the object is complete under its name, on stable storage.
+The bytes of a data set go to disk as they come, whatever they are; the answer is a success only
+once the object is known to be whole and has its name, on stable storage unless that is not wanted.
 """
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
-from hashlib import sha256
 from pathlib import Path
-from typing import IO
+from shutil import disk_usage
 from uuid import uuid4
 
 from dcmtools.dataset.answers import Answer
-from dcmtools.dataset.elements import Element
-from dcmtools.dataset.header import read_header
-from dcmtools.dataset.incoming import incoming, open_folder, place
+from dcmtools.dataset.incoming import Incoming, incoming, open_folder
 from dcmtools.dataset.part10 import file_start
-from dcmtools.dataset.path import TagPath
-from dcmtools.dataset.read import DicomFile
-from dcmtools.dataset.select import first_values
-from dcmtools.dataset.source import BytesSource
-from dcmtools.dataset.text import value_of
-from dcmtools.errors import DcmtoolsError, OutputError, reason
+from dcmtools.dataset.placing import Duplicates, Placed, TakenError, Tree, place
+from dcmtools.dataset.received import (
+    PATIENT_ID,
+    SERIES,
+    SOP_CLASS,
+    SOP_INSTANCE,
+    STUDY,
+    instance_of,
+    look_through,
+)
+from dcmtools.errors import DcmtoolsError, InputError, OutputError, reason
+from dcmtools.escape import escape
 from dcmtools.net.command import RESPONSE, Command
+from dcmtools.net.naming import (
+    CALLED_AET,
+    CALLING_AET,
+    REMOTE_HOST,
+    TRANSFER_SYNTAX,
+    Key,
+    Layout,
+    Names,
+)
 from dcmtools.net.negotiation import (
     EXPLICIT_LITTLE_ENDIAN,
     IMPLEMENTATION_CLASS_UID,
@@ -38,6 +48,7 @@ from dcmtools.net.status import SUCCESS
 OUT_OF_RESOURCES = 0xA700
 DOES_NOT_MATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
+DUPLICATE_INSTANCE = 0x0111
 INVALID_INSTANCE = 0x0117
 MISSING_ATTRIBUTE = 0x0120
 NOT_SUPPORTED = 0x0122
@@ -45,22 +56,10 @@ NOT_SUPPORTED = 0x0122
 Receive = Callable[[Callable[[memoryview], object]], object]
 """Receives a data set to its end, and gives its pieces to what it is called with."""
 
-_UID = re.compile(r"[0-9][0-9.]{0,63}")
+_IDENTIFIERS = frozenset({SOP_CLASS, SOP_INSTANCE, PATIENT_ID, STUDY, SERIES})
+_IMPLEMENTATION = IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 _LONGEST_UID = 1024  # characters: more than 64 make no UID, but may be kept under a hash
-_IDENTIFIERS = (0x00080016, 0x00080018, 0x0020000D, 0x0020000E)
-"""SOP class, SOP instance, study and series."""
-_PATHS = tuple(TagPath.parse(f"{tag:08x}") for tag in _IDENTIFIERS)
 _LONGEST_COMMENT = 64  # characters (PS3.7 Table E.1-1: LO)
-_HEAD = 1 << 16  # bytes of a deflated data set that are looked at
-_MOST_INFLATED = 1100 * _HEAD  # and what they can become at most
-_LOOKED_AT = 1 << 20  # bytes of what they become
-
-
-class Layout(StrEnum):
-    """Where an object goes within the folder."""
-
-    FLAT = "flat"
-    STUDY = "study"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class Stored:
     sop_instance_uid : str
         As the command has it.
     status : int
-        The status to answer with: 0 where it is on stable storage.
+        The status to answer with: 0 where it is stored.
     path : Path or None
         The file.
     size : int
@@ -80,9 +79,17 @@ class Stored:
     known : bool
         Whether the same object was there already.
     renamed : bool
-        Whether another object had its name, so that it has got a number.
+        Whether its name was taken, so that it has got a number.
     error : DcmtoolsError or None
         Why it was not stored.
+    sop_class, transfer_syntax : str
+        The UIDs, as the command and the presentation context have them.
+    patient_id, study, series : str
+        Patient ID, Study and Series Instance UID of the data set, control characters escaped; ""
+        for each that it does not have.
+    doubt : str
+        Why it could not be looked into though it is stored, as it came: its transfer syntax is
+        none of the standard's.
     """
 
     sop_instance_uid: str
@@ -92,6 +99,12 @@ class Stored:
     known: bool = False
     renamed: bool = False
     error: DcmtoolsError | None = None
+    sop_class: str = ""
+    transfer_syntax: str = ""
+    patient_id: str = ""
+    study: str = ""
+    series: str = ""
+    doubt: str = ""
 
     def response(self, request: Command) -> Command:
         """Make the C-STORE-RSP that says so."""
@@ -106,14 +119,20 @@ class Stored:
 
 
 class Storage:
-    """A folder that objects are received into.
+    """A folder that objects are received into, by any number of threads at once.
 
     Parameters
     ----------
     folder : Path
         The folder; it is made where it is not there.
-    layout : Layout
-        Whether all files lie in it, or a folder for each study and series.
+    names : Names, optional
+        How the files are named; where it is not given, after their SOP Instance UIDs.
+    duplicates : Duplicates
+        What becomes of an object whose name is taken.
+    durable : bool
+        Whether a success means that the object is on stable storage.
+    min_free : int
+        The bytes that must be free for an object to be received at all.
 
     Raises
     ------
@@ -121,11 +140,33 @@ class Storage:
         There can be no file in it.
     """
 
-    def __init__(self, folder: Path, layout: Layout = Layout.FLAT) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        names: Names | None = None,
+        *,
+        duplicates: Duplicates = Duplicates.SKIP_IDENTICAL,
+        durable: bool = True,
+        min_free: int = 0,
+    ) -> None:
         self.folder = open_folder(folder)
-        self.layout = layout
+        self._names = Names.of(Layout.FLAT) if names is None else names
+        self._tags = _IDENTIFIERS | self._names.tags
+        self._tree = Tree(folder, durable=durable)
+        self._duplicates = duplicates
+        self._durable = durable
+        self._min_free = min_free
 
-    def store(self, context: Context, command: Command, receive: Receive) -> Stored:
+    def store(  # noqa: PLR0913 - an object, how it comes, and what its name may tell
+        self,
+        context: Context,
+        command: Command,
+        receive: Receive,
+        *,
+        calling_aet: str = "",
+        called_aet: str = "",
+        host: str = "",
+    ) -> Stored:
         """Receive an object; whatever happens here, its data set is received to the end.
 
         Parameters
@@ -136,50 +177,116 @@ class Storage:
             The C-STORE-RQ.
         receive : callable
             Receives the data set; what it raises is the caller's.
+        calling_aet, called_aet : str
+            The AE titles of the association, for the name.
+        host : str
+            The address of the peer, for the name.
         """
-        instance, sop_class = command.sop_instance or "", command.sop_class or ""
-        refusal = _refusal(context, command)
+        refusal = _refusal(context, command) or self._full(context, command)
         if refusal is not None:
             if command.has_data:
                 receive(lambda _: None)
             return refusal
+        syntax = context.transfer_syntax
+        given: dict[Key, str] = {
+            CALLING_AET: calling_aet,
+            CALLED_AET: called_aet,
+            REMOTE_HOST: host,
+            TRANSFER_SYNTAX: syntax,
+            SOP_CLASS: _bare(command.sop_class),
+            SOP_INSTANCE: _bare(command.sop_instance),
+        }
+        start = file_start(
+            given[SOP_CLASS], given[SOP_INSTANCE], syntax, implementation=_IMPLEMENTATION
+        )
         sink = _Sink()
         try:
             with incoming(self.folder) as file:
-                implementation = IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-                syntax = context.transfer_syntax
-                file.write(file_start(sop_class, instance, syntax, implementation=implementation))
+                file.write(start)
                 sink.file = file
                 receive(sink)
                 if sink.failure is not None:
                     raise sink.failure
-                file.flush()
-                return self._placed(file, command, sink.size)
+                return self._kept(context, command, file, len(start), given)
         except OSError as error:
             if sink.file is None:  # nothing was received yet, and what comes must go somewhere
                 receive(lambda _: None)
             failure = OutputError(str(self.folder), reason(error))
-            return Stored(instance, OUT_OF_RESOURCES, error=failure)
+            return _refused(context, command, OUT_OF_RESOURCES, failure)
 
-    def _placed(self, file: IO[bytes], command: Command, size: int) -> Stored:
-        instance = command.sop_instance or ""
+    def _full(self, context: Context, command: Command) -> Stored | None:
+        """Refuse what there is too little room for, whatever its size."""
+        if not self._min_free:
+            return None
         try:
-            found = _identifiers(Path(file.name))
-        except DcmtoolsError as error:
-            return Stored(instance, CANNOT_UNDERSTAND, error=error)
-        if (found[0], found[1]) != (command.sop_class, instance):
-            why = f"the data set is of another object, {found[1]!r}"
-            return Stored(instance, DOES_NOT_MATCH, error=OutputError(instance, why))
-        target = self.path_of(instance, study=found[2], series=found[3])
-        path, known = place(file, target, size)
-        return Stored(instance, SUCCESS, path, size, known, renamed=path != target)
+            free = disk_usage(self.folder).free
+        except OSError as error:
+            failure = OutputError(str(self.folder), reason(error))
+        else:
+            if free >= self._min_free:
+                return None
+            failure = OutputError(
+                str(self.folder),
+                f"has {free} bytes free, and {self._min_free} must be",
+                "Make room there, or ask for less.",
+            )
+        return _refused(context, command, OUT_OF_RESOURCES, failure)
 
-    def path_of(self, instance: str, *, study: str = "", series: str = "") -> Path:
-        """Give the file that an object is to have; no UID can lead out of the folder."""
-        name = f"{safe_name(instance)}.dcm"
-        if self.layout is Layout.FLAT:
-            return self.folder / name
-        return self.folder / safe_name(study) / safe_name(series) / name
+    def _kept(
+        self,
+        context: Context,
+        command: Command,
+        file: Incoming,
+        start: int,
+        given: dict[Key, str],
+    ) -> Stored:
+        """Look at what has come, and give it its name."""
+        instance, syntax = command.sop_instance or "", context.transfer_syntax
+        try:
+            content = look_through(file, start, syntax, self._tags)
+        except InputError as error:
+            failure: DcmtoolsError = InputError(escape(instance), error.why)
+            return _refused(context, command, CANNOT_UNDERSTAND, failure)
+        found = content.values
+        if not content.doubt and any(
+            found.get(tag) != given[tag] for tag in (SOP_CLASS, SOP_INSTANCE)
+        ):
+            why = f"the data set is of another object, {found.get(SOP_INSTANCE, '')!r}"
+            return _refused(context, command, DOES_NOT_MATCH, OutputError(escape(instance), why))
+        try:
+            name = self._names.path(given | dict(found.items()))
+            placed = self._placed(file, name, file.size - start)
+        except TakenError as error:
+            return _refused(context, command, DUPLICATE_INSTANCE, error)
+        except OutputError as error:
+            return _refused(context, command, OUT_OF_RESOURCES, error)
+        return Stored(
+            instance,
+            SUCCESS,
+            placed.path,
+            file.size - start,
+            placed.known,
+            placed.renamed,
+            sop_class=given[SOP_CLASS],
+            transfer_syntax=syntax,
+            patient_id=escape(found.get(PATIENT_ID, "")),
+            study=escape(found.get(STUDY, "")),
+            series=escape(found.get(SERIES, "")),
+            doubt=content.doubt,
+        )
+
+    def _placed(self, file: Incoming, name: str, size: int) -> Placed:
+        """Give a file its name; where somebody has taken its folder away, make that again."""
+        target = self.folder / name
+        try:
+            return self._place(file, target, size)
+        except FileNotFoundError:
+            self._tree.forget()
+            return self._place(file, target, size)
+
+    def _place(self, file: Incoming, target: Path, size: int) -> Placed:
+        self._tree.enter(target.parent)
+        return place(file, target, size, duplicates=self._duplicates, durable=self._durable)
 
 
 def _refusal(context: Context, command: Command) -> Stored | None:
@@ -193,51 +300,37 @@ def _refusal(context: Context, command: Command) -> Stored | None:
         status, why = INVALID_INSTANCE, "the request has a UID that is none"
     else:
         return None
-    return Stored(instance, status, error=OutputError(instance or "object", why))
+    return _refused(context, command, status, OutputError(escape(instance) or "object", why))
+
+
+def _refused(context: Context, command: Command, status: int, error: DcmtoolsError) -> Stored:
+    return Stored(
+        command.sop_instance or "",
+        status,
+        error=error,
+        sop_class=command.sop_class or "",
+        transfer_syntax=context.transfer_syntax,
+    )
+
+
+def _bare(uid: str | None) -> str:
+    """Leave out the padding of a UID."""
+    return (uid or "").strip(" \0")
 
 
 class _Sink:
     """Writes what comes until writing fails, and then lets it go."""
 
     def __init__(self) -> None:
-        self.file: IO[bytes] | None = None
+        self.file: Incoming | None = None
         self.failure: OSError | None = None
-        self.size = 0
 
     def __call__(self, part: memoryview) -> None:
-        self.size += len(part)
         if self.failure is None and self.file is not None:
             try:
                 self.file.write(part)
             except OSError as error:
                 self.failure = error
-
-
-def safe_name(uid: str) -> str:
-    """Make a file name of a UID; what is no UID (PS3.5 9.1) is named by its hash."""
-    if _UID.fullmatch(uid):
-        return uid
-    return sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-
-
-def _identifiers(path: Path) -> list[str]:
-    """Read SOP class, instance, study and series out of a file; "" for each that is not there."""
-    with path.open("rb") as file:
-        head = BytesSource(file.read(_HEAD))
-    header = read_header(head, str(path), _MOST_INFLATED)
-    if header.deflated:  # whatever it would inflate to as a whole
-        answer = Answer(header.source.read(0, _LOOKED_AT), implicit=False)
-        return [answer.value(tag) for tag in _IDENTIFIERS]
-    with DicomFile(path) as dicom:
-        return [_own_value(dicom, hits) for hits in first_values(dicom, _PATHS)]
-
-
-def _own_value(file: DicomFile, hits: list[Element]) -> str:
-    """Print the first value that is not in a sequence, and not longer than any UID."""
-    for element in hits:
-        if not element.level.depth and element.length <= _LONGEST_UID:
-            return value_of(element, file.value, None)
-    return ""
 
 
 def known_instances(folder: Path) -> set[str]:
@@ -246,7 +339,7 @@ def known_instances(folder: Path) -> set[str]:
     for path in folder.rglob("*.dcm"):
         with suppress(DcmtoolsError, OSError):
             if path.is_file():
-                found.add(_identifiers(path)[1])
+                found.add(instance_of(path))
     return found - {""}
 
 
@@ -269,12 +362,11 @@ def write_answer(answer: Answer, path: Path, sop_class_uid: str) -> Path:
     """
     syntax = IMPLICIT_LITTLE_ENDIAN if answer.implicit else EXPLICIT_LITTLE_ENDIAN
     uid = f"2.25.{uuid4().int}"
-    implementation = IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
     try:
         with incoming(path.parent) as file:
-            file.write(file_start(sop_class_uid, uid, syntax, implementation=implementation))
+            file.write(file_start(sop_class_uid, uid, syntax, implementation=_IMPLEMENTATION))
             file.write(answer.raw)
             # Whoever loses it asks again.
-            return place(file, path, len(answer.raw), durable=False)[0]
+            return place(file, path, len(answer.raw), durable=False).path
     except OSError as error:
         raise OutputError(str(path), reason(error)) from error
