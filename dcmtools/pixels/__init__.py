@@ -1,0 +1,1 @@
+"""Encode objects anew: what needs numpy and the codecs of pixel data, in a process of its own."""

@@ -1,0 +1,1 @@
+"""Tests of pixel data: objects that are encoded anew."""
