@@ -9,6 +9,7 @@ from threading import Lock
 from time import monotonic
 
 from dcmtools.cli._options import open_report
+from dcmtools.cli._summary import megabytes
 from dcmtools.errors import DcmtoolsError, ExitCode, OutputError, reason
 from dcmtools.net.retrieve import Retrieved, Unit
 from dcmtools.net.status import Category
@@ -192,7 +193,7 @@ class Account:
         parts += [f"{requests} request{'s' * (requests > 1)} failed"] if requests else []
         parts += [f"{self.skipped} skipped"] if self.skipped else []
         parts += ["the rest not"] if self.full is not None else []
-        parts += [_megabytes(self._bytes)] if self._bytes else []
+        parts += [megabytes(self._bytes)] if self._bytes else []
         return f"{', '.join(parts)} in {monotonic() - self._started:.1f} s"
 
     def _failed(self) -> int:
@@ -268,9 +269,3 @@ def _listed(names: Iterable[str]) -> str:
     listed = list(names)
     more = len(listed) - _MOST_LISTED
     return ", ".join(listed[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _megabytes(count: int) -> str:
-    if count >= 10**9:
-        return f"{count / 1e9:.1f} GB"
-    return f"{count / 1e6:.1f} MB"

@@ -1,13 +1,12 @@
 """Run a retrieval for a command: what is asked for, progress, what interrupts it, verification."""
 
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, suppress
 from itertools import islice
 from pathlib import Path
 from threading import current_thread, main_thread
-from typing import Annotated, NoReturn, Self
+from typing import Annotated, Self
 
 import typer
 
@@ -15,15 +14,18 @@ from dcmtools.cli._account import Account
 from dcmtools.cli._network import access
 from dcmtools.cli._options import Settings
 from dcmtools.cli._query import asked, queries
+from dcmtools.cli._signals import Terminable
 from dcmtools.dataset.query_models import STUDY_ROOT
 from dcmtools.errors import DcmtoolsError, ExitCode, OutputError
 from dcmtools.net.crew import Crew, Fewer, Progress
+from dcmtools.net.happenings import Happening
 from dcmtools.net.move import advice
+from dcmtools.net.naming import Layout
 from dcmtools.net.resolve import Resolver
 from dcmtools.net.retrieve import Counts, Retrieved, Retriever, Unit
 from dcmtools.net.scp import Receiver
 from dcmtools.net.status import UNABLE_TO_PROCESS
-from dcmtools.net.storage import Layout, Stored, known_instances
+from dcmtools.net.storage import Stored, known_instances
 from dcmtools.output.progress import Bar
 
 _FAREWELL = 5.0  # seconds for associations to be released that have brought everything
@@ -35,7 +37,7 @@ OutputFolder = Annotated[
 ]
 Sort = Annotated[
     Layout,
-    typer.Option("--sort", help="All files in one folder, or one for each study and series."),
+    typer.Option("--sort", help="Whether all files go in one folder, or in one for each series."),
 ]
 SkipExisting = Annotated[
     bool, typer.Option("--skip-existing", help="Leave out what the folder holds already.")
@@ -115,7 +117,7 @@ class Retrieval:
     def __enter__(self) -> Self:
         """Take signals as what they are: a wish to end in good order."""
         if current_thread() is main_thread():
-            self._stack.enter_context(_Terminable())
+            self._stack.enter_context(Terminable())
         self._stack.callback(self._account.close)
         self._stack.enter_context(self.resolver)
         return self
@@ -165,14 +167,19 @@ class Retrieval:
         if self._account.full is not None and self._crew is not None:
             self._crew.fail(self._account.full)
 
+    def happened(self, happening: Happening) -> None:
+        """Count what has come to a receiver of ours; may be called from any thread."""
+        if happening.arrival is not None:
+            self.stored(happening.arrival.stored)
+
     def settle(self, receiver: Receiver) -> None:
         """Wait for what the peer has counted and what may still be on its way here."""
         if self._account.full is not None:
             return
         if self._account.all_have_come:
-            receiver.wait_idle(0, _FAREWELL)
+            receiver.listener.wait_idle(0, _FAREWELL)
         else:
-            receiver.wait_idle(_QUIET, _LAST_ARRIVAL)
+            receiver.listener.wait_idle(_QUIET, _LAST_ARRIVAL)
 
     def verify(self) -> None:
         """Ask the peer what there is, and hold it against what has come."""
@@ -233,33 +240,6 @@ class _Bar:
     def close(self) -> None:
         """Take it off the screen."""
         self._bar.close()
-
-
-class _Terminable:
-    """Have SIGTERM and SIGHUP do what Ctrl-C does within a ``with`` block, and then their own."""
-
-    def __init__(self) -> None:
-        self._came: int | None = None
-        self._taken: list[int] = []
-
-    def __enter__(self) -> None:
-        """Take the signals over, but for those that whoever started us wants to be ignored."""
-        for name in ("SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-                signal.signal(number, self._come)
-                self._taken.append(number)
-
-    def __exit__(self, *_: object) -> None:
-        """Give the signals back; where one has come, let it take its course."""
-        for number in self._taken:
-            signal.signal(number, signal.SIG_DFL)
-        if self._came is not None:
-            signal.raise_signal(self._came)
-
-    def _come(self, number: int, _: object) -> NoReturn:
-        self._came = number
-        raise KeyboardInterrupt
 
 
 def ahead(units: Iterable[Unit], count: int) -> tuple[list[Unit], Iterator[Unit]]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import typer
 
-from dcmtools.cli._query import PeerArgument, RetrieveCommand
+from dcmtools.cli._network import PeerArgument
+from dcmtools.cli._query import RetrieveCommand
 from dcmtools.cli._retrieve import (
     Associations,
     OutputFolder,
@@ -18,7 +19,8 @@ from dcmtools.cli._retrieve import (
     ahead,
 )
 from dcmtools.net.get import Getter
-from dcmtools.net.storage import Layout, Storage
+from dcmtools.net.naming import Layout, Names
+from dcmtools.net.storage import Storage
 
 COMMAND = RetrieveCommand
 
@@ -61,7 +63,7 @@ def get(
     at all is retrieved the exit code is 10.
     """
     with Retrieval(context, peer, "retrieved", arrives=True, report=report) as run:
-        storage = Storage(folder, sort)
+        storage = Storage(folder, Names.of(sort))
         first, rest = ahead(run.units(folder if skip_existing else None), _LOOK_AHEAD)
         first = run.resolver.with_classes(first)
         start = partial(

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from dcmtools.cli._query import PeerArgument, RetrieveCommand
+from dcmtools.cli._network import PeerArgument
+from dcmtools.cli._query import RetrieveCommand
 from dcmtools.cli._retrieve import (
     Associations,
     OutputFolder,
@@ -20,10 +21,12 @@ from dcmtools.cli._retrieve import (
 )
 from dcmtools.config import check_aet
 from dcmtools.errors import UsageError
+from dcmtools.net.admission import Rules
 from dcmtools.net.connect import local_address
 from dcmtools.net.move import Mover
+from dcmtools.net.naming import Layout, Names
 from dcmtools.net.scp import Receiver
-from dcmtools.net.storage import Layout, Storage
+from dcmtools.net.storage import Storage
 
 COMMAND = RetrieveCommand
 
@@ -109,8 +112,9 @@ def _receiver(
         yield None
         return
     aet, trace = run.access.calling_aet, run.access.trace
-    storage = Storage(folder, sort)
-    with Receiver(storage, aet, port, on_stored=run.stored, trace=trace) as receiver:
+    storage = Storage(folder, Names.of(sort))
+    rules = Rules(aet=aet)
+    with Receiver(storage, rules, port, told=run.happened, trace=trace) as receiver:
         host = local_address(run.access.peer)
         run.talk.summary(
             f"listening as {aet} on {host}:{receiver.port}; the peer must map {aet} to this address"

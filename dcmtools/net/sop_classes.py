@@ -5,10 +5,12 @@ that, each with a dozen transfer syntaxes: what is met most comes first.
 """
 
 from collections.abc import Container, Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from functools import cache
 
 from dcmtools.dataset.dictionary import sop_classes, transfer_syntaxes
 from dcmtools.dataset.query_models import is_uid
+from dcmtools.errors import UsageError
 from dcmtools.net.negotiation import (
     EXPLICIT_LITTLE_ENDIAN,
     IMPLICIT_LITTLE_ENDIAN,
@@ -75,6 +77,37 @@ def common_compressed_syntaxes() -> tuple[str, ...]:
     """List the UIDs of the transfer syntaxes that are met beyond the uncompressed two."""
     found = {keyword: uid for uid, keyword in transfer_syntaxes().items()}
     return tuple(found[keyword] for keyword in _COMPRESSED)
+
+
+def named_syntaxes(option: str, text: str | None) -> tuple[str, ...]:
+    """Read a list of transfer syntaxes, separated by commas: UIDs, or keywords of the standard.
+
+    Parameters
+    ----------
+    option : str
+        Where the list comes from, for errors.
+    text : str or None
+        The list; None for none.
+
+    Raises
+    ------
+    UsageError
+        One is no transfer syntax.
+    """
+    known = {keyword.lower(): uid for uid, keyword in transfer_syntaxes().items()}
+    found = []
+    for name in (text or "").split(",") if text is not None else ():
+        wanted = name.strip()
+        uid = known.get(wanted.lower(), wanted)
+        if not is_uid(uid):
+            near = get_close_matches(wanted.lower(), known, 3)
+            keywords = transfer_syntaxes()
+            hint = f"Did you mean {' or '.join(keywords[known[each]] for each in near)}?"
+            if not near:
+                hint = "Write keywords or UIDs, with commas between: JPEGBaseline8Bit,RLELossless."
+            raise UsageError(option, f"'{wanted}' is no transfer syntax", hint)
+        found.append(uid)
+    return tuple(dict.fromkeys(found))
 
 
 def is_storage(sop_class: str) -> bool:

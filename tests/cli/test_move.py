@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dcmtools.cli import _retrieve
+from dcmtools.net.admission import Rules
 from dcmtools.net.scp import Receiver
 from dcmtools.net.storage import Storage
 from tests.cli.retrieving import (
@@ -78,7 +79,7 @@ def out(tmp_path: Path) -> Path:
 def there(archive: Archive, tmp_path: Path) -> Iterator[Path]:
     """Give the folder of the destination DEST."""
     folder = tmp_path / "there"
-    with Receiver(Storage(folder), "DEST", 0, host="127.0.0.1") as receiver:
+    with Receiver(Storage(folder), Rules("DEST"), 0, host="127.0.0.1") as receiver:
         archive.destinations = {"DEST": ("127.0.0.1", receiver.port)}
         yield folder
 

@@ -14,6 +14,7 @@ from dcmtools.dataset.query_models import PATIENT_ROOT, STUDY_ROOT, Model, Query
 from dcmtools.errors import ConnectionFailedError, NotOfferedError
 from dcmtools.net import retrieve
 from dcmtools.net.access import Access
+from dcmtools.net.admission import Rules
 from dcmtools.net.crew import Crew
 from dcmtools.net.move import Mover, advice
 from dcmtools.net.retrieve import Counts, Retrieved, Unit
@@ -54,7 +55,7 @@ def moving(
 
 def test_objects_go_to_the_destination(tmp_path: Path) -> None:
     objects = [make(f"1.2.1.{n}", size=n * 100) for n in range(1, 6)]
-    with Receiver(Storage(tmp_path), "DEST", 0, host="127.0.0.1") as receiver:
+    with Receiver(Storage(tmp_path), Rules("DEST"), 0, host="127.0.0.1") as receiver:
         archive = Archive(objects, destinations={"DEST": ("127.0.0.1", receiver.port)})
         told: list[Counts] = []
         with moving(archive.script()) as (mover, peer):
@@ -70,7 +71,7 @@ def test_objects_go_to_the_destination(tmp_path: Path) -> None:
 
 def test_many_units_on_one_association(tmp_path: Path) -> None:
     objects = [make(f"1.{n}.1.1", f"1.{n}", f"1.{n}.1") for n in range(2, 8)]
-    with Receiver(Storage(tmp_path), "DEST", 0, host="127.0.0.1") as receiver:
+    with Receiver(Storage(tmp_path), Rules("DEST"), 0, host="127.0.0.1") as receiver:
         archive = Archive(objects, destinations={"DEST": ("127.0.0.1", receiver.port)})
         with moving(archive.script()) as (mover, peer):
             for n in range(2, 8):
