@@ -13,8 +13,14 @@ if TYPE_CHECKING:
     from dcmtools.dataset.read import open_dicom
     from dcmtools.errors import DcmtoolsError, ExitCode
     from dcmtools.net.access import Access
+    from dcmtools.net.consign import Unsent, store
+    from dcmtools.net.dispatch import Policy
     from dcmtools.net.echo import Echo, echo
     from dcmtools.net.find import find
+    from dcmtools.net.journal import Journal
+    from dcmtools.net.parcel import Treatment
+    from dcmtools.net.store import Sent
+    from dcmtools.pixels.worker import Transcoder
 
 __version__ = "0.1.0"
 
@@ -25,15 +31,22 @@ __all__ = [
     "DumpOptions",
     "Echo",
     "ExitCode",
+    "Journal",
     "Peer",
+    "Policy",
     "Query",
+    "Sent",
     "TagPath",
+    "Transcoder",
+    "Treatment",
+    "Unsent",
     "__version__",
     "build_query",
     "dump",
     "echo",
     "find",
     "open_dicom",
+    "store",
 ]
 
 _HOMES = {
@@ -43,14 +56,21 @@ _HOMES = {
     "DumpOptions": "dcmtools.dataset.dump",
     "Echo": "dcmtools.net.echo",
     "ExitCode": "dcmtools.errors",
+    "Journal": "dcmtools.net.journal",
     "Peer": "dcmtools.config",
+    "Policy": "dcmtools.net.dispatch",
     "Query": "dcmtools.dataset.query",
+    "Sent": "dcmtools.net.store",
     "TagPath": "dcmtools.dataset.path",
+    "Transcoder": "dcmtools.pixels.worker",
+    "Treatment": "dcmtools.net.parcel",
+    "Unsent": "dcmtools.net.consign",
     "build_query": "dcmtools.dataset.query",
     "dump": "dcmtools.dataset.dump",
     "echo": "dcmtools.net.echo",
     "find": "dcmtools.net.find",
     "open_dicom": "dcmtools.dataset.read",
+    "store": "dcmtools.net.consign",
 }
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.factories import BODY, element, part10, write
+from tests.net.scripted import Scripted
+from tests.net.steps import answer, serve
+from tests.net.wire import C_STORE
 
 HEAVY = {"pydicom", "pynetdicom", "numpy", "ssl"}
 ISO_2022 = element(0x00080005, "CS", b"\\ISO 2022 IR 87 ") + element(
@@ -53,11 +56,39 @@ def test_what_is_loaded_is_seen() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--version",), ("--help",), ("dump", "--help"), ("__complete", "keywords", "Pat")],
+    [
+        ("--version",),
+        ("--help",),
+        ("dump", "--help"),
+        ("store", "--help"),
+        ("storescp", "--help"),
+        ("__complete", "keywords", "Pat"),
+    ],
     ids=" ".join,
 )
 def test_help_version_and_completion_load_no_libraries(arguments: tuple[str, ...]) -> None:
-    assert loaded(*arguments) & (HEAVY | {"rich"}) == set()
+    assert loaded(*arguments) & (HEAVY | {"rich", "multiprocessing"}) == set()
+
+
+def test_sending_loads_nothing_of_what_receives_or_retrieves(ct: Path) -> None:
+    with Scripted(serve({C_STORE: answer()})) as peer:
+        ran = subprocess.run(command("store", peer.address, ct), capture_output=True, check=True)
+    names = modules(ran.stderr)
+    assert "dcmtools.net.store" in names
+    assert names & {"numpy", "rich", "multiprocessing"} == set()
+    ours = {name.rpartition(".")[2] for name in names if name.startswith("dcmtools.")}
+    others = {
+        "scp",
+        "commitment",
+        "hooks",
+        "retrieve",
+        "storage",
+        "edit",
+        "query",
+        "json",
+        "worker",
+    }
+    assert ours & others == set()
 
 
 def test_completion_does_without_the_command_line() -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
-from dcmtools.cli._tree import choices, commands, metavar, operands, options, spellings
+from dcmtools.cli._tree import all_names, choices, metavar, operands, options, spellings
 
 _ORIGIN = 'Made by "python -m dcmtools.cli._generate"; changes belong there.'
 
@@ -265,13 +265,13 @@ def _summary(text: str | None) -> str:
 def _of_each(group: TyperGroup) -> dict[str, tuple[list[_Flag], list[TyperArgument]]]:
     """List options and operands by command, those of the program itself under ""."""
     found = {"": (list(_flags(options(group))), list[TyperArgument]())}
-    for name, command in commands(group).items():
+    for name, command in all_names(group).items():
         found[name] = (list(_flags(options(group, command))), operands(command))
     return found
 
 
 def _bash(group: TyperGroup) -> str:
-    rows = [f"        :0) words='{' '.join(commands(group))}' ;;"]
+    rows = [f"        :0) words='{' '.join(all_names(group))}' ;;"]
     for command, (flags, arguments) in _of_each(group).items():
         names = " ".join(name for flag in flags for name in flag.names)
         rows.append(f"        {command}:options) words='{names}' ;;")
@@ -290,7 +290,7 @@ def _bash(group: TyperGroup) -> str:
 def _zsh(group: TyperGroup) -> str:
     listed = [
         f"    {_quoted(f'{name}:{_summary(command.help)}')}"
-        for name, command in commands(group).items()
+        for name, command in all_names(group).items()
     ]
     each = _of_each(group)
     cases = []
@@ -342,7 +342,7 @@ def _zsh_action(kind: str, value: str, words: tuple[str, ...]) -> str:
 
 def _fish(group: TyperGroup) -> str:
     valued, rules = [], []
-    for name, each in commands(group).items():
+    for name, each in all_names(group).items():
         words = f"-a {name} -d {_quoted(_summary(each.help).rstrip('.'))}"
         rules.append(f"complete -c dcmtools -n '__dcmtools_operand \"\" 0 0' {words}")
     for command, (flags, arguments) in _of_each(group).items():

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperOption
@@ -26,6 +26,8 @@ from dcmtools.net.access import (
 )
 from dcmtools.net.identity import Identity, from_sources
 from dcmtools.net.peer import find_peer
+
+PeerArgument = Annotated[str, typer.Argument(metavar="PEER", help="AET@HOST:PORT, or a name.")]
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from typing import IO, Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
+from dcmtools.config import check_seconds
 from dcmtools.errors import OutputError, UsageError, reason
 from dcmtools.output.emit import is_terminal
 from dcmtools.output.talk import DETAIL, QUIET, Talk
@@ -82,6 +83,14 @@ def is_dicom(path: Path) -> bool:
             return file.read(132).endswith(b"DICM")
     except (OSError, ValueError):
         return False
+
+
+def seconds(context: typer.Context, option: typer.CallbackParam, value: float) -> float:
+    """Check a number of seconds that an option gives; 0 is for none."""
+    try:
+        return check_seconds(value) if value else 0.0
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.", context, option) from error
 
 
 def open_report(path: Path | None) -> IO[str] | None:

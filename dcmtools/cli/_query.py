@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from typer.core import TyperOption
@@ -43,9 +43,6 @@ _MODELS = {
     "worklist": WORKLIST,
     "ups": PROCEDURE_STEP,
 }
-
-
-PeerArgument = Annotated[str, typer.Argument(metavar="PEER", help="AET@HOST:PORT, or a name.")]
 
 
 @dataclass(slots=True)

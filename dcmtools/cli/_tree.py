@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from dcmtools.cli.main import app
+from dcmtools.cli.main import ALIASES, app
 
 
 def program() -> TyperGroup:
@@ -24,6 +24,13 @@ def commands(group: TyperGroup) -> dict[str, TyperCommand]:
     each = {name: group.get_command(context, name) for name in sorted(group.list_commands(context))}
     found = {name: it for name, it in each.items() if isinstance(it, TyperCommand)}
     return {name: command for name, command in found.items() if not command.hidden}
+
+
+def all_names(group: TyperGroup) -> dict[str, TyperCommand]:
+    """List the commands of the program by all their names, sorted."""
+    found = commands(group)
+    others = {name: found[command] for name, command in ALIASES.items() if command in found}
+    return dict(sorted((found | others).items()))
 
 
 def options(group: TyperGroup, command: TyperCommand | None = None) -> list[TyperOption]:

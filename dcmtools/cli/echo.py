@@ -9,8 +9,8 @@ import typer
 
 from dcmtools.cli._echoes import EchoFormat, EchoReport
 from dcmtools.cli._network import NetworkCommand
+from dcmtools.cli._options import seconds
 from dcmtools.cli._tour import Target, Tour, all_peers, targets
-from dcmtools.config import check_seconds
 from dcmtools.errors import DcmtoolsError, UsageError
 from dcmtools.net.echo import Echoer
 from dcmtools.output.emit import Output
@@ -31,14 +31,6 @@ COMMAND = NetworkCommand
 
 _T = TypeVar("_T")
 _T_contra = TypeVar("_T_contra", contravariant=True)
-
-
-def _seconds(context: typer.Context, option: typer.CallbackParam, value: float) -> float:
-    """Check a number of seconds; 0 is for none."""
-    try:
-        return check_seconds(value) if value else 0.0
-    except ValueError as error:
-        raise typer.BadParameter(f"{error}.", context, option) from error
 
 
 def _targets(context: typer.Context, peers: list[str], *, all_too: bool) -> list[Target]:
@@ -116,7 +108,7 @@ def echo(
         typer.Option(
             "--interval",
             metavar="SECONDS",
-            callback=_seconds,
+            callback=seconds,
             help="From one echo of --repeat to the next; without it there is no pause.",
             show_default=False,
         ),
@@ -126,7 +118,7 @@ def echo(
         typer.Option(
             "--wait",
             metavar="SECONDS",
-            callback=_seconds,
+            callback=seconds,
             help="How long a peer may take to come up.",
             show_default=False,
         ),

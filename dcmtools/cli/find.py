@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from dcmtools.cli._network import PeerArgument
 from dcmtools.cli._options import Settings, Simple
-from dcmtools.cli._query import FindCommand, PeerArgument
+from dcmtools.cli._query import FindCommand
 from dcmtools.cli._search import Search
 from dcmtools.dataset.answers import Answer, AnswerFormat, answer_columns, render
 from dcmtools.errors import UsageError

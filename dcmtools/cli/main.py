@@ -22,8 +22,14 @@ COMMANDS = {
     "get": "Retrieve objects on the association on which they are asked for (C-GET).",
     "move": "Have a peer send objects to another, or to us (C-MOVE).",
     "peers": "List the peers of the configuration, and whether they answer.",
+    "store": "Send objects to a peer, as many as there are (C-STORE).",
+    "storescp": "Receive objects that others send (C-STORE), and store them.",
 }
 """The commands, each with what the first line of its help says, so that listing loads none."""
+
+
+ALIASES = {"send": "store"}
+"""Other names of commands."""
 
 
 class Program(TyperGroup):
@@ -42,14 +48,16 @@ class Program(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002
         """Load a command; None where there is none of this name."""
-        if cmd_name not in self.commands and cmd_name in COMMANDS:
-            self.commands[cmd_name] = _loaded(cmd_name)
-        return self.commands.get(cmd_name)
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in self.commands and name in COMMANDS:
+            self.commands[name] = _loaded(name)
+        return self.commands.get(name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002
         """List the commands in the help."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            others = {name: f"Another name of {command}." for name, command in ALIASES.items()}
+            formatter.write_dl(sorted((COMMANDS | others).items()))
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - click's context is private to typer
         """Run a command."""
@@ -70,7 +78,9 @@ class Program(TyperGroup):
 def _loaded(name: str) -> TyperCommand:
     """Make a command of the function that its module has under its own name."""
     module = import_module(f"dcmtools.cli.{name}")
-    examples = "\n".join(f"\b\n{text}\n  {line}\n" for text, line in module.EXAMPLES)
+    examples = "\n".join(
+        "\n  ".join([f"\b\n{text}", *line.splitlines()]) + "\n" for text, line in module.EXAMPLES
+    )
     single = typer.Typer(add_completion=False, rich_markup_mode=None)
     kind = getattr(module, "COMMAND", Command)
     single.command(name, cls=kind, epilog=examples)(getattr(module, name))

@@ -7,11 +7,13 @@ import io
 import os
 import sys
 from contextlib import suppress
+from select import select
 from typing import Self
 
 from dcmtools.errors import OutputError, reason
 
-_WHAT = "standard output"
+STDOUT = "standard output"
+"""What it is called in messages."""
 
 
 class ClosedPipeError(Exception):
@@ -43,7 +45,7 @@ class Output:
 
     def __init__(self) -> None:
         if sys.stdout is None:
-            raise OutputError(_WHAT, "is closed")
+            raise OutputError(STDOUT, "is closed")
         stream = sys.stdout.buffer
         if isinstance(stream, io.RawIOBase):
             # With PYTHONUNBUFFERED it is, and then may write less than it is given.
@@ -76,6 +78,19 @@ class Output:
         except OSError as error:
             raise output_failure(error) from error
 
+    def is_ready(self, seconds: float) -> bool:
+        """Wait until a line can be written without waiting for the reader; tell whether it can.
+
+        Parameters
+        ----------
+        seconds : float
+            How long to wait.
+        """
+        try:
+            return bool(select([], [self._stream], [], seconds)[1])
+        except (OSError, ValueError):  # no file of the system, or one that it does not wait for
+            return True
+
     def flush(self) -> None:
         """Write what is held back; raises what `write` raises."""
         try:
@@ -89,7 +104,7 @@ def output_failure(error: OSError) -> OutputError | ClosedPipeError:
     drop_output()
     if isinstance(error, BrokenPipeError):
         return ClosedPipeError()
-    return OutputError(_WHAT, reason(error))
+    return OutputError(STDOUT, reason(error))
 
 
 def drop_output(descriptor: int = 1) -> None:

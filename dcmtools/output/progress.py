@@ -60,7 +60,7 @@ class Bar:
 
 
 @contextmanager
-def progress(what: str, total: int, *, shown: bool) -> Iterator[Bar | None]:
+def progress(what: str, total: int, *, shown: bool, alone: bool = False) -> Iterator[Bar | None]:
     """Give a bar, or None where nobody would see it or it would stand in the way of the data.
 
     Parameters
@@ -71,8 +71,11 @@ def progress(what: str, total: int, *, shown: bool) -> Iterator[Bar | None]:
         How many items there are.
     shown : bool
         Whether a bar is wanted at all.
+    alone : bool
+        Whether no data are written meanwhile that it could stand in the way of.
     """
-    if not shown or sys.stderr is None or not sys.stderr.isatty() or is_terminal():
+    visible = sys.stderr is not None and sys.stderr.isatty() and (alone or not is_terminal())
+    if not shown or not visible:
         yield None
         return
     bar = Bar(what, total)
