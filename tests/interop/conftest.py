@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.certificates import Authority
-from tests.interop.objects import Archive, make_archive
+from tests.interop.objects import Archive, make_archive, sendable
 from tests.interop.peers import (
     DcmqrscpPeer,
     Destinations,
@@ -23,12 +23,21 @@ from tests.interop.peers import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.net.wire import Instance
 
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     """Give the instances that the archives are loaded with."""
     return make_archive(tmp_path_factory.mktemp("archive"))
+
+
+@pytest.fixture(scope="session")
+def corpus(corpus_files: list[Path]) -> dict[Path, Instance]:
+    """Give what of the corpus can be sent, each as it is to arrive."""
+    return sendable(corpus_files)
 
 
 @pytest.fixture(scope="session")

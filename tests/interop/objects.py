@@ -15,14 +15,24 @@ The worklist has an entry for each of the patients, of which MUE-1 is in ISO_IR 
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pydicom
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from dcmtools.dataset.outgoing import check, look_at
+from dcmtools.errors import DcmtoolsError
+from tests.conftest import need
+from tests.net.wire import Instance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 BUNDLED = Path(pydicom.__file__).parent / "data" / "test_files"
 ROOT = "1.2.826.0.1.3680043.8.498.77"
@@ -256,3 +266,31 @@ def make_worklist(folder: Path) -> None:
         data.file_meta.MediaStorageSOPClassUID = UID("1.2.276.0.7230010.3.1.0.1")
         data.file_meta.MediaStorageSOPInstanceUID = UID(f"{ROOT}.9.{number}.1")
         data.save_as(folder / f"{number}.wl", enforce_file_format=True)
+
+
+def make_medium(folder: Path, files: Iterable[Path]) -> Path:
+    """Make a medium with some files and a DICOMDIR that lists them, by DCMTK."""
+    folder.mkdir(parents=True)
+    for number, path in enumerate(files, 1):
+        shutil.copy(path, folder / f"IM{number}")
+    command = [need("dcmmkdir"), "+I", "+r", "+id", folder, "+D", folder / "DICOMDIR"]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+def sendable(files: Iterable[Path]) -> dict[Path, Instance]:
+    """Give what of some files can be sent, each as it is to arrive.
+
+    That is the data set as it stands in the file, without what follows it; where its bytes are odd
+    in number, a zero is added, for no network carries it otherwise (PS3.8 E.1).
+    """
+    found = {}
+    for path in files:
+        try:
+            each = check(look_at(path))
+        except DcmtoolsError:
+            continue
+        data = path.read_bytes()[each.start : each.start + each.size]
+        data += b"\0" * (len(data) % 2)
+        found[path] = Instance(each.sop_class, each.sop_instance, each.transfer_syntax, data)
+    return found

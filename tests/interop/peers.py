@@ -48,6 +48,36 @@ Retrieves:
   association anew for a syntax that it has not proposed. dcmqrscp proposes one context a SOP class.
   Both tell the Move Originator. dcmqrscp sends a pending response after the last sub-operation
   too, Orthanc one less.
+
+Stores:
+
+- Nobody sends a file as it is (see `tests.interop.rewritten`): DCMTK, Orthanc and GDCM write
+  sequences anew, with other lengths, and group lengths; DCMTK and Orthanc leave padding out.
+  ``dcmconv`` and ``gdcmconv`` make of a file the very bytes that storescu, dcmsend, Orthanc and
+  gdcmscu send of it.
+- storescu and dcmsend of 3.6.7 cannot send JPEG XL, HTJ2K, deflated frames, GE's private syntax,
+  what has the VR UN for its UIDs, nor what ``dcmconv`` cannot read; storescu -nh exits 0 all the
+  same, and after A700 too. dcmsend proposes one context for all uncompressed syntaxes, so that it
+  converts to the one that is accepted.
+- gdcmscu aborts (exit -6) when its association has been released, whoever the peer is: its exit
+  code means nothing, and it sends only one SOP class and syntax a process. It can send GE's
+  private syntax, and no HEVC.
+- pynetdicom's storescu -cx stops where the files want more than 128 contexts. It alone sends data
+  sets of an odd length.
+- Orthanc's answer to a permissive store counts no object as failed: only its log tells of them.
+  It opens associations one after the other, one for each kind of object. POST of a file with 1500
+  sequences in each other makes its HTTP server crash; over DICOM it takes that.
+- storescp +xa takes no JPEG process 14 but with the first predictor; -pm takes private SOP classes,
+  but no Color Palette. With +B it writes what it gets, byte for byte, an object over the other of
+  the same UID unless +uf is there.
+- Orthanc keeps what it receives as DCMTK encodes it, not as it came: what is deflated is stored
+  without compression, elements of the groups 0000 and 0002 are gone. It refuses what has no Study
+  or Series Instance UID with A700, what DCMTK finds no SOP Class in with C000, and private SOP
+  classes. What it cannot parse it does not answer; it aborts after 30 seconds.
+- Where a SOP Class UID has the VR UN, all of DCMTK finds none.
+
+TLS:
+
 - DCMTK's dcmqrscp and wlmscpfs in Debian have no TLS: `TlsFront` stands before them.
 """
 
@@ -62,6 +92,8 @@ import socket
 import ssl
 import subprocess
 import threading
+from http import HTTPStatus
+from http.client import HTTPConnection
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -389,15 +421,25 @@ class StorescpPeer(Peer):
         Its AE title; it answers to any.
     tls : Tls, optional
         Speak TLS. A certificate of the other side is verified if it is asked for, else ignored.
+    options : sequence of str
+        Which transfer syntaxes it takes, by default all that it knows, and what else it can be
+        told.
     """
 
     aet = "STORESCP"
 
     def __init__(
-        self, folder: Path, *, port: int = 0, aet: str = "STORESCP", tls: Tls | None = None
+        self,
+        folder: Path,
+        *,
+        port: int = 0,
+        aet: str = "STORESCP",
+        tls: Tls | None = None,
+        options: Sequence[str] = ("+xa",),
     ) -> None:
         super().__init__(folder, tls=tls)
         self.aet = aet
+        self._options = options
         self._fixed = port
         self.received = folder / "received"
         self.received.mkdir()
@@ -410,8 +452,8 @@ class StorescpPeer(Peer):
             tls = ["+tls", self.tls.pair.key, self.tls.pair.cert, "+cf", self.tls.ca]
             tls += ["-rc" if self.tls.verify else "-ic"]
         return [
-            need("storescp"), "-v", "-dhl", "+B", "+xa", "-aet", self.aet, "-od", self.received,
-            *tls, str(self.port),
+            need("storescp"), "-v", "-dhl", "+B", *self._options, "-aet", self.aet,
+            "-od", self.received, *tls, str(self.port),
         ]  # fmt: skip
 
 
@@ -479,6 +521,34 @@ class OrthancPeer(Peer):
         config = self.folder / "orthanc.json"
         config.write_text(json.dumps({**settings, **self._settings}))
         return [need("Orthanc"), config]
+
+    def ask(self, path: str, body: object = None, *, method: str = "") -> Any:  # noqa: ANN401 - JSON
+        """Ask the REST API.
+
+        Parameters
+        ----------
+        path : str
+            What for: ``/instances``.
+        body : bytes, or what JSON can hold, optional
+            What to send it, by POST.
+        method : str
+            Another method.
+
+        Returns
+        -------
+        object
+            The answer; bytes where it is no JSON, None where it is an error.
+        """
+        content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        connection = HTTPConnection("127.0.0.1", self.http_port, timeout=2 * START)
+        with contextlib.closing(connection):
+            connection.request(method or ("GET" if body is None else "POST"), path, content)
+            response = connection.getresponse()
+            answer = response.read()
+        if response.status != HTTPStatus.OK:
+            return None
+        is_json = response.getheader("Content-Type", "").startswith("application/json")
+        return json.loads(answer) if is_json else answer
 
 
 class TlsFront:

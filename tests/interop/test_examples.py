@@ -16,7 +16,7 @@ import pytest
 
 from dcmtools.cli._tree import commands, examples, program
 from tests.factories import make_ct
-from tests.interop.objects import Archive, Stored
+from tests.interop.objects import ASCII, Archive, Stored, make_medium
 from tests.interop.peers import (
     Destination,
     Destinations,
@@ -25,13 +25,14 @@ from tests.interop.peers import (
     WorklistPeer,
 )
 
-FILES = ("dump",)
-"""The commands that need no peer; `tests/test_manual.py` runs their examples."""
+ELSEWHERE = ("dump", "storescp")
+"""The commands that need no peer, whose examples `tests/test_manual.py` runs; and the one that is
+a peer, with its examples in `test_receiving_examples.py`."""
 
 EXAMPLES = [
     line
     for name, command in commands(program()).items()
-    if name not in FILES
+    if name not in ELSEWHERE
     for _, line in examples(command)
 ]
 CONFIG = """
@@ -44,6 +45,11 @@ aet = "ORTHANC"
 host = "127.0.0.1"
 port = {ris}
 aet = "WORKLIST"
+
+[peers.test]
+host = "127.0.0.1"
+port = {test}
+aet = "ARCHIVE"
 """
 
 
@@ -55,6 +61,7 @@ class Known(Destinations):
         ports = [found.port for found in self.by_aet.values()]
         names = ("WORKSTATION1", "ARCHIVE", "WS1")
         self.by_aet = {aet: Destination(aet, port) for aet, port in zip(names, ports, strict=True)}
+        self.by_aet["DCMTOOLS"] = Destination("DCMTOOLS", self["WS1"].port)
 
 
 @pytest.fixture(scope="module")
@@ -106,26 +113,42 @@ def _receivers(tmp_path_factory: pytest.TempPathFactory, known: Known) -> Iterat
         yield
 
 
+@pytest.fixture
+def folder(tmp_path: Path, pacs: OrthancPeer, ris: WorklistPeer, known: Known) -> Path:
+    """Give a folder with all that the examples speak of."""
+    ports = {"pacs": pacs.port, "ris": ris.port, "test": known["ARCHIVE"].port}
+    (tmp_path / "config.toml").write_text(CONFIG.format(**ports))
+    (tmp_path / "patients.csv").write_text("PatientID\n4711\n")
+    first, second = pacs.files.values()
+    shutil.copy(first, tmp_path / "ct.dcm")
+    for name in ("study", "archive"):
+        (tmp_path / name).mkdir()
+        shutil.copy(first, tmp_path / name)
+        shutil.copy(second, tmp_path / name)
+    return tmp_path
+
+
 @pytest.mark.interop
 @pytest.mark.usefixtures("_receivers")
 @pytest.mark.parametrize("line", EXAMPLES)
 def test_an_example_works(
-    line: str, pacs: OrthancPeer, ris: WorklistPeer, known: Known, tmp_path: Path
+    line: str, pacs: OrthancPeer, known: Known, archive: Archive, folder: Path
 ) -> None:
-    (tmp_path / "config.toml").write_text(CONFIG.format(pacs=pacs.port, ris=ris.port))
-    (tmp_path / "patients.csv").write_text("PatientID\n4711\n")
+    if "/media/cdrom" in line:
+        make_medium(folder / "medium", [each.path for each in archive.of(ASCII).values()])
     for text, real in (
         ("PACS@pacs.example.org:104", pacs.address),
+        ("/media/cdrom", str(folder / "medium")),
         ("11112", str(known["WS1"].port)),
         ("--repeat 1000 --interval 1", "--repeat 3 --interval 0.1"),
     ):
         line = line.replace(text, real)
     ran = subprocess.run(
         [shutil.which("bash") or "bash", "-euo", "pipefail", "-c", line],
-        cwd=tmp_path,
+        cwd=folder,
         env={
             **os.environ,
-            "DCMTOOLS_CONFIG": str(tmp_path / "config.toml"),
+            "DCMTOOLS_CONFIG": str(folder / "config.toml"),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         },
         capture_output=True,
