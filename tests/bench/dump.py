@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pydicom
 from pydicom.data import get_testdata_file
+from pydicom.uid import generate_uid
 
 FILES = 500
 FRAMES = 4096
@@ -78,15 +79,16 @@ def make_series(folder: Path) -> list[str]:
     return names
 
 
-def make_multiframe(file: Path) -> Path:
-    """Write an object of 2 GB; its pixels are a hole in the file."""
+def make_multiframe(file: Path, frames: int = FRAMES) -> Path:
+    """Write an object of half a megabyte a frame, 2 GB; its pixels are a hole in the file."""
     data = pydicom.dcmread(get_testdata_file("CT_small.dcm", download=False))
     data.Rows = data.Columns = 512
-    data.NumberOfFrames = FRAMES
+    data.NumberOfFrames = frames
+    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     data.PixelData = b""
     del data[0xFFFCFFFC]
     data.save_as(file)
-    length = FRAMES * 512 * 512 * 2 - 512 * 512 * 2
+    length = frames * 512 * 512 * 2 - 512 * 512 * 2
     with file.open("r+b") as stream:
         stream.seek(-4, os.SEEK_END)
         stream.write(length.to_bytes(4, "little"))
