@@ -127,7 +127,7 @@ def test_the_pages_name_each_other(shown: dict[str, str], name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_its_examples_in_its_page(shown: dict[str, str], name: str) -> None:
     page = re.sub(r"\s*\\\n\s+", " ", shown[f"dcmtools-{name}.1"])
-    lines = [line for _, line in examples(COMMANDS[name])]
+    lines = [each for _, line in examples(COMMANDS[name]) for each in line.splitlines()]
     assert lines
     assert [line for line in lines if line not in page] == []
 

@@ -243,7 +243,8 @@ def _example_list(listed: Iterable[tuple[str, str]]) -> Iterator[str]:
     for number, (text, line) in enumerate(listed):
         start = ".Pp\n" if number else ""
         yield f"{start}{_prose(text.rstrip('.'))}:\n.Bd -literal -offset indent"
-        yield "\n".join(part.translate(_LITERAL) for part in _folded(line))
+        parts = (part for each in line.splitlines() for part in _folded(each))
+        yield "\n".join(part.translate(_LITERAL) for part in parts)
         yield ".Ed"
 
 
@@ -252,7 +253,8 @@ def _folded(line: str) -> list[str]:
     if len(line) <= _LINE:
         return [line]
     breaks = [found.start() for found in re.finditer(r" (?=-\w|--\w|[|>] )", line)]
-    fitting = [at for at in breaks if at < _LINE and not (line.count("'", 0, at) % 2)]
+    begin = len(line) - len(line.lstrip())
+    fitting = [at for at in breaks if begin < at < _LINE and not (line.count("'", 0, at) % 2)]
     if not fitting:
         return [line]
     return [f"{line[: fitting[-1]]} \\", *_folded("    " + line[fitting[-1] + 1 :])]

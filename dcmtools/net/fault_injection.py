@@ -26,7 +26,7 @@ class FaultKind(StrEnum):
     """What a receiver can do wrong."""
 
     STATUS = "status"
-    """Receive an object, drop it, and answer a status."""
+    """Answer an object with a status, and drop it where that is a failure."""
     ABORT = "abort"
     """Answer an object with an A-ABORT."""
     CLOSE = "close"

@@ -163,6 +163,11 @@ class Listener:
             self._changed.notify_all()
             return visitor.admitted
 
+    def count_admitted(self) -> int:
+        """Count the associations that there are."""
+        with self._changed:
+            return sum(each.admitted for each in self._visitors)
+
     def quiet(self) -> float:
         """Tell for how many seconds there has been no connection; 0 while there is one."""
         with self._changed:

@@ -38,6 +38,7 @@ from dcmtools.net.negotiation import (
     encode_acceptance,
     encode_rejection,
 )
+from dcmtools.net.status import Category, category
 from dcmtools.net.storage import NOT_SUPPORTED, Storage, Stored
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ class Serving:
     ) -> Command | None:
         """Store an object, or do what is wrong where that is asked for."""
         fault = self._setting.faults.for_object()
-        if fault is not None and fault.kind is not FaultKind.DELAY:
+        if fault is not None and not _keeps(fault):
             self._drop(messages, context, command)
             return self._failed(connection, context, command, fault)
         stored = storage.store(
@@ -295,9 +296,11 @@ class Serving:
         self._objects += stored.error is None
         why = stored.doubt if stored.error is None else stored.error.why
         self._tell(_kind(stored), arrival=arrival, why=why)
-        if fault is not None:
+        response = stored.response(command)
+        if fault is not None and stored.error is None:
             Flag().wait(fault.seconds)
-        return stored.response(command)
+            response.status = fault.status or response.status
+        return response
 
     def _failed(
         self, connection: Connection, context: Context, command: Command, fault: Fault
@@ -321,6 +324,13 @@ class Serving:
         if fault.kind is FaultKind.ABORT:
             connection.send(abort_pdu(), _LINGER)
         raise ClosedError(f"ended by us ({fault.kind}), as --fault asks for")
+
+
+def _keeps(fault: Fault) -> bool:
+    """Tell whether an object is stored all the same: who is told of a warning takes it for that."""
+    if fault.kind is FaultKind.STATUS:
+        return category(fault.status) in (Category.SUCCESS, Category.WARNING)
+    return fault.kind is FaultKind.DELAY
 
 
 def _unwanted(contexts: list[Context]) -> str:
