@@ -2,7 +2,7 @@
 
 Each association has a thread to itself. While the peer works on an object the next one is looked
 through, so that neither waits for the other. What fails and may pass is tried again after all else,
-and where the peer answers nothing any more, the rest is not tried.
+and where the peer answers nothing any more, the rest is not sent.
 """
 
 from collections import deque
@@ -31,7 +31,7 @@ from dcmtools.net.store import Sent, send
 
 _PATIENCE = 5.0  # seconds for the peer to answer what it has been sent when the run ends
 _LAST_MOMENT = 1.0  # seconds for threads to end whose connections are gone
-_MOST_LOST = 5  # objects in a row on which a peer may end the association, with all their retries
+_MOST_LOST = 5  # objects in a row that a peer may lose or have no room for, with all their retries
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,7 @@ class Dispatch:
         self._pausing = 0  # threads
         self._tried: dict[int, Sent] = {}  # what is to be tried again, by the id of its file
         self._lost = 0  # associations in a row, without an answer between
+        self._full = 0  # pauses in a row for a peer without resources
         self._given_up: DcmtoolsError | None = None
         self._cutting = False  # whether we end associations amid an object
 
@@ -127,7 +128,7 @@ class Dispatch:
 
         An object on which the association is lost has failed, once it has been tried often enough,
         and the others go on a new one. Where there is none to be had any more, or one after the
-        other is lost, what is left is told of as not tried, with the reason.
+        other is lost, what is left is told of as not sent, with the reason.
 
         Raises
         ------
@@ -302,7 +303,13 @@ class Dispatch:
             self._lost += done.lost
             if done.error is not None and self._lost >= _MOST_LOST * (retries + 1):
                 self._give_up(done.error)
-        if done.may_pass and done.attempts <= retries and not self._backlog.stopping:
+            self._full *= not done.arrived
+            is_full = done.may_pass and done.status is not None
+            # A peer is given so much time to find resources, and not each object anew.
+            again = done.may_pass and done.attempts <= retries
+            again = again and not (is_full and self._full >= _MOST_LOST * (retries + 1))
+            self._full += again and is_full
+        if again and not self._backlog.stopping:
             self._tried[id(done.outgoing)] = done
             text = "" if done.status is None else done.status.text
             return done.error or StatusError(self._access.peer.label, f"answered {text}")
