@@ -88,6 +88,6 @@ class Committing:
         try:
             answer = commit(self._access, instances, wait=seconds, receiver=self._reports)
         except DcmtoolsError as error:
-            account.trouble(error)
+            account.trouble(type(error)(error.what, f"storage commitment: {error.why}", error.hint))
         else:
             account.commitment(answer)

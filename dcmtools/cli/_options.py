@@ -113,6 +113,29 @@ def open_report(path: Path | None) -> IO[str] | None:
         raise OutputError(str(path), reason(error)) from error
 
 
+def check_distinct(**files: Path | None) -> None:
+    """See that files that are written are not one and the same.
+
+    Parameters
+    ----------
+    **files : Path or None
+        Each by the name of its option, with ``_`` for ``-``.
+
+    Raises
+    ------
+    UsageError
+        Two are.
+    """
+    seen: dict[Path, str] = {}
+    for name, path in files.items():
+        if path is None:
+            continue
+        option = f"--{name.replace('_', '-')}"
+        other = seen.setdefault(path.absolute(), option)
+        if other != option:
+            raise UsageError(option, f"is the same file as {other}: {path}")
+
+
 def _keep(context: typer.Context, option: Any, value: Any) -> None:  # noqa: ANN401
     settings = context.ensure_object(Settings)
     if option.name == "verbose" and value:

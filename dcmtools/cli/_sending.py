@@ -17,7 +17,7 @@ from dcmtools.cli._sent import Account, Fate
 from dcmtools.cli._signals import Terminable
 from dcmtools.dataset.files import Operand
 from dcmtools.dataset.outgoing import check
-from dcmtools.errors import DcmtoolsError, ExitCode, NotDicomError
+from dcmtools.errors import DcmtoolsError, ExitCode, NotDicomError, UsageError
 from dcmtools.net.access import Access
 from dcmtools.net.consign import Consignment, Unsent
 from dcmtools.net.dispatch import Policy
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from dcmtools.pixels.worker import Transcoder
 
 _SALT = 16  # bytes
+_INSTANCE = 0x00080018
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,7 @@ class Sending:
             journal = None if resume is None else Journal(resume, label, changes.listed)
             if journal is not None:
                 stack.enter_context(journal)
+            self._sets_instance = any(each.path.plain_tag == _INSTANCE for each in assignments)
             encode = stack.enter_context(_Encode())
             uids = changes.uids(journal)
             self._consignment = Consignment(
@@ -190,13 +192,22 @@ class Sending:
         self._committing = self._stack.enter_context(committing)
 
     def look_at(self, items: Sequence[Operand], *, dicomdir: bool) -> None:
-        """Look at the headers of all files; what cannot be sent is told and counted."""
+        """Look at the headers of all files; what cannot be sent is told and counted.
+
+        Raises
+        ------
+        UsageError
+            All of them would become the same instance.
+        """
         with self._progress("looking", len(items)) as bar:
             for found in self._consignment.look_at(items, dicomdir=dicomdir):
                 if isinstance(found, Unsent):
                     self._take_unsent(found)
                 if bar:
                     bar.advance()
+        if self._sets_instance and len(self._consignment.outgoing) > 1:
+            why = "would make all objects the same instance"
+            raise UsageError("--set SOPInstanceUID", why, "--new-uids gives each one its own.")
 
     def explain(self) -> None:
         """Say what would be sent, on which associations and in which presentation contexts."""

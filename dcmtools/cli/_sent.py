@@ -31,7 +31,7 @@ class Fate(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"
     DONE_BEFORE = "done before"
-    UNTRIED = "not tried"
+    UNTRIED = "not sent"
     READY = "ready"
 
 

@@ -9,7 +9,16 @@ import typer
 
 from dcmtools.cli._batch import operands
 from dcmtools.cli._network import NetworkCommand, PeerArgument, access
-from dcmtools.cli._options import FailFast, FilesFrom, Null, Recurse, Report, seconds
+from dcmtools.cli._options import (
+    FailFast,
+    FilesFrom,
+    Null,
+    Recurse,
+    Report,
+    Settings,
+    check_distinct,
+    seconds,
+)
 from dcmtools.cli._sending import Changes, Sending
 from dcmtools.errors import UsageError
 from dcmtools.net.dispatch import Policy
@@ -163,6 +172,8 @@ def store(
     """
     if commit_listen is not None and not commit:
         raise UsageError("--commit-listen", "goes with --commit")
+    log_file = context.ensure_object(Settings).log_file
+    check_distinct(resume=resume, report=report, log_file=log_file)
     items = operands(paths or (), files_from, null=null, recurse=recurse)
     sending = Sending(
         context,

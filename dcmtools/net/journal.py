@@ -174,7 +174,9 @@ class Journal:
             raise self._foreign()
         for name, wanted in head.items():
             if found.get(name) != wanted:
-                why = f"is the journal of a run with another {name}: {found.get(name)!r}"
+                # What is changed may be the name of a patient.
+                other = f"to {found.get(name)}" if name == "peer" else "with other changes"
+                why = f"is the journal of a run {other}"
                 raise UsageError(str(self._path), why, "Name another file with --resume.")
         try:
             return bytes.fromhex(found["salt"])

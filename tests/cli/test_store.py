@@ -189,7 +189,7 @@ def test_it_stops_at_the_first_that_fails(three: Path, warnings: tuple[str, ...]
     sent = len(instances(peer)) - 1
     assert sent < 30
     untried = 39 - 1 - sent
-    assert summary(ran) == f"{sent} sent, 1 failed, {untried} not tried, 0.0 MB"
+    assert summary(ran) == f"{sent} sent, 1 failed, {untried} not sent, 0.0 MB"
     assert peer.endings[0] == "release"
 
 
@@ -202,8 +202,8 @@ def test_a_peer_that_is_down(three: Path, tmp_path: Path) -> None:
         ran = run("store", address, three, "--report", report)
     assert ran.exit_code == 6
     assert len([line for line in lines(ran) if "refused" in line]) == 1
-    assert summary(ran) == "0 sent, 3 not tried"
-    assert [each["status"] for each in records(report)] == ["not tried"] * 3
+    assert summary(ran) == "0 sent, 3 not sent"
+    assert [each["status"] for each in records(report)] == ["not sent"] * 3
     assert all("refused" in str(each["reasons"]) for each in records(report))
 
 
@@ -216,7 +216,7 @@ def test_a_peer_that_rejects(three: Path) -> None:
         " (permanent, by its service user)"
     )
     assert "hint: It does not know us as DCMTOOLS" in lines(ran)[1]
-    assert summary(ran) == "0 sent, 3 not tried"
+    assert summary(ran) == "0 sent, 3 not sent"
 
 
 def test_a_peer_that_takes_none_of_it(three: Path) -> None:

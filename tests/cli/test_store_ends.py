@@ -49,9 +49,9 @@ def test_signals_amid_many_small_ones(tmp_path: Path, number: int, code: int) ->
     sent = len(instances(peer))
     assert 50 < sent < 2000
     assert peer.endings[0] == "release"
-    assert counted(err) == {"sent": sent, "not tried": 2000 - sent}
+    assert counted(err) == {"sent": sent, "not sent": 2000 - sent}
     told = [json.loads(line)["status"] for line in report.read_text().splitlines()]
-    assert told == ["sent"] * sent + ["not tried"] * (2000 - sent)
+    assert told == ["sent"] * sent + ["not sent"] * (2000 - sent)
     assert len(err.splitlines()) == (2 if number == INTERRUPT else 1)
 
 
@@ -67,7 +67,7 @@ def test_signals_while_the_peer_works(tmp_path: Path, number: int, code: int) ->
         threading.Timer(0.3, go_on.set).start()
         returned, err = ended(process)
         assert returned == code, err
-    assert counted(err) == {"sent": 1, "not tried": 1}
+    assert counted(err) == {"sent": 1, "not sent": 1}
 
 
 @pytest.mark.parametrize("twice", [False, True])
@@ -97,7 +97,7 @@ def test_ctrl_c_amid_a_big_object(tmp_path: Path, *, twice: bool) -> None:
             process.send_signal(INTERRUPT)
         returned, err = ended(process)
     assert returned == 130
-    assert counted(err) == {"sent": 0, "not tried": 1}
+    assert counted(err) == {"sent": 0, "not sent": 1}
     assert "interrupted" in err
 
 
@@ -107,7 +107,7 @@ def test_ctrl_c_while_a_peer_does_not_answer_the_request(tmp_path: Path) -> None
         peer.wait(lambda peer: peer.requests or peer.received)
         returned, err = ended(process, INTERRUPT)
     assert returned == 130
-    assert counted(err) == {"sent": 0, "not tried": 1}
+    assert counted(err) == {"sent": 0, "not sent": 1}
 
 
 def test_ctrl_c_while_it_waits_to_try_again(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_ctrl_c_while_it_waits_to_try_again(tmp_path: Path) -> None:
             assert "trying again in 3600 s" in process.stderr.readline()
             returned, err = ended(process, INTERRUPT)
     assert returned == 130
-    assert counted(err) == {"sent": 0, "not tried": 1}
+    assert counted(err) == {"sent": 0, "not sent": 1}
 
 
 def test_a_run_in_the_background_ignores_what_it_was_told_to(tmp_path: Path) -> None:
