@@ -32,7 +32,7 @@ from dcmtools.dataset.elements import (
 )
 from dcmtools.dataset.scan import Scanner
 from dcmtools.dataset.source import WINDOW, BytesSource, Inflated, Source
-from dcmtools.errors import NotDicomError
+from dcmtools.errors import InputError, NotDicomError
 
 PREAMBLE = 128
 _PREFIX = b"DICM"
@@ -202,8 +202,7 @@ def _deflated(source: Source, name: str, max_inflated: int, header: Header) -> H
         inflated = Inflated(source, start, name, max_inflated)
     except zlib.error as error:
         if not _fits(source, start, EXPLICIT_LITTLE):
-            why = f"the data set cannot be inflated ({error})"
-            raise NotDicomError(name, why) from error
+            raise InputError(name, f"the data set cannot be inflated ({error})") from error
         why = "the transfer syntax says deflated, the data set is not"
         problems.append(Problem(start, why, damage=False))
         return header
