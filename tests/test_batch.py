@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -225,9 +224,6 @@ def test_workers_that_die_while_they_wait_cost_nothing() -> None:
     for worker in multiprocessing.active_children():
         worker.kill()
         worker.join()
-    for thread in threading.enumerate():  # the pool has noticed when its thread has ended
-        if thread is not threading.current_thread():
-            thread.join(timeout=10)
     found = outcomes([first, *pieces])
     assert [outcome.path for outcome in found] == [item.path for item in operands]
     assert {outcome.status for outcome in found} == {Status.DONE}

@@ -92,6 +92,8 @@ def _logger(file: Path) -> "logging.Logger":
         raise OutputError(str(file), reason(error)) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger = logging.getLogger("dcmtools.talk")
+    for former in logger.handlers:  # of a run before, in the same process
+        former.close()
     logger.handlers = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False

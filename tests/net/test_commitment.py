@@ -496,7 +496,7 @@ def test_what_goes_wrong_later_leaves_the_rest_unknown(
     script: list[Step], error: type[Exception] | None
 ) -> None:
     with Scripted([accept(), answer(), report()], script) as peer:
-        found = commit(access_to(peer.port), MANY, wait=0.5)
+        found = commit(access_to(peer.port), MANY, wait=3)
         asked = [m for m in peer.messages if m.command_field == N_ACTION]
     assert found.committed == {uid for _, uid in MANY[:1000]}
     assert found.unknown == {uid for _, uid in MANY[1000:]}
