@@ -1,6 +1,5 @@
 """Every network command in the README does what is printed there, with Orthanc for the PACS."""
 
-import os
 import re
 import subprocess
 import sys
@@ -8,28 +7,31 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.peers import OrthancPeer
-from tests.test_readme import PYTHON, README, network_sessions, prints_what_is_printed
+from tests.interop.peers import OrthancPeer, free_port
+from tests.test_readme import PYTHON, README, network_sessions, prints_what_is_printed, tour
 
 PORT = "4242"
 """What the README has for the port of the PACS."""
+RECEIVER = "11112"
+"""And for that of a receiver."""
+
+__all__ = ["tour"]
 
 
 @pytest.fixture
-def _tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orthanc: OrthancPeer) -> None:
+def _known(tour: Path, monkeypatch: pytest.MonkeyPatch, orthanc: OrthancPeer) -> None:
     """Have the configuration that the README shows."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     (config,) = re.findall(r"^```toml\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
-    (tmp_path / "config.toml").write_text(config.replace(PORT, str(orthanc.port)))
-    monkeypatch.setenv("DCMTOOLS_CONFIG", str(tmp_path / "config.toml"))
+    (tour / "config.toml").write_text(config.replace(PORT, str(orthanc.port)))
+    monkeypatch.setenv("DCMTOOLS_CONFIG", str(tour / "config.toml"))
 
 
 @pytest.mark.interop
-@pytest.mark.usefixtures("_tour")
+@pytest.mark.usefixtures("_known")
 @pytest.mark.parametrize("session", network_sessions(), ids=lambda text: text.split("\n")[0][2:40])
 def test_the_examples_print_what_is_printed(session: str, orthanc: OrthancPeer) -> None:
-    prints_what_is_printed(session.replace(PORT, str(orthanc.port)))
+    own = session.replace(RECEIVER, str(free_port()))
+    prints_what_is_printed(own.replace(PORT, str(orthanc.port)))
 
 
 @pytest.mark.interop
