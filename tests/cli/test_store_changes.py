@@ -53,6 +53,17 @@ def three(tmp_path: Path) -> Path:
 # Values and UIDs
 
 
+def test_many_objects_do_not_become_the_same(three: Path) -> None:
+    with Scripted(taker()) as peer:
+        ran = run("store", peer.address, three, "--set", f"SOPInstanceUID={ROOT}.9")
+        assert ran.exit_code == 2
+        assert "would make all objects the same instance" in lines(ran)[0]
+        assert peer.requests == []
+        one = min(three.iterdir())
+        assert run("store", peer.address, one, "--set", f"SOPInstanceUID={ROOT}.9").exit_code == 0
+        assert instances(peer) == [f"{ROOT}.9"]
+
+
 def test_values_are_set(three: Path) -> None:
     before = {path: path.read_bytes() for path in three.iterdir()}
     with Scripted(taker()) as peer:

@@ -25,7 +25,7 @@ from tests.cli.storing import (
     taker,
     uid,
 )
-from tests.factories import element, item, make_ct, part10, write
+from tests.factories import DEFLATED, element, item, make_ct, part10, write
 from tests.net.scripted import Scripted, refused
 
 DIRECTORY = "1.2.840.10008.1.3.10"
@@ -99,6 +99,30 @@ def test_nothing_that_could_be_sent(tree: Path, name: str, why: str) -> None:
     assert ran.exit_code == 3
     assert lines(ran)[0] == f"{operand}: {why}"
     assert summary(ran) == "0 sent, 1 failed"
+
+
+def test_a_deflated_file_that_cannot_be_inflated_is_no_stranger(tree: Path) -> None:
+    """In a folder too: it is a DICOM file, and damaged."""
+    garbage = part10(b"\xff" * 99, DEFLATED)
+    write(tree / "c.dcm", garbage)
+    with Scripted(taker()) as peer:
+        ran = run("store", peer.address, tree)
+    assert ran.exit_code == 9
+    assert lines(ran)[0].startswith(f"{tree}/c.dcm: the data set cannot be inflated")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("--resume", "--report"), ("--report", "--log-file")]
+)
+def test_two_options_do_not_write_one_file(
+    tree: Path, tmp_path: Path, first: str, second: str
+) -> None:
+    same = tmp_path / "same"
+    with refused() as address:
+        ran = run("store", address, tree, first, same, second, same)
+    assert ran.exit_code == 2
+    assert f"is the same file as {first}" in " ".join(lines(ran))
+    assert second == "--log-file" or not same.exists()
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:
