@@ -27,7 +27,7 @@ from dcmtools.dataset.header import DEFLATED, IMPLICIT, Header
 from dcmtools.dataset.path import TagPath
 from dcmtools.dataset.query_models import is_uid
 from dcmtools.dataset.read import DicomFile
-from dcmtools.dataset.received import SERIES, SOP_CLASS, SOP_INSTANCE, STUDY, Check, value_of
+from dcmtools.dataset.received import SERIES, SOP_CLASS, SOP_INSTANCE, STUDY, Check, own_value
 from dcmtools.dataset.select import first_values
 from dcmtools.dataset.source import STDIN, Inflated
 from dcmtools.errors import InputError, NotDicomError
@@ -104,7 +104,7 @@ def look_at(path: Path) -> Outgoing:
             hint = "With --dicomdir the files that it lists are sent."
             raise NotDicomError(str(path), "is a DICOMDIR", hint)
         _refuse_damage(path, file.header.problems)
-        own = [_own(hits) for hits in first_values(file, _PATHS)]
+        own = [own_value(hits) for hits in first_values(file, _PATHS)]
         sop_class, sop_instance, study, series = own
         syntax = _syntax(path, file.header)
         for tag, uid in ((SOP_CLASS, sop_class), (SOP_INSTANCE, sop_instance)):
@@ -137,9 +137,9 @@ def check(outgoing: Outgoing) -> Outgoing:
         if walk.problems:  # a second data set is never in order behind the first
             _refuse_second(file)
         known = {SOP_CLASS: outgoing.sop_class, SOP_INSTANCE: outgoing.sop_instance}
-        if any(_own([found[tag]]) != uid for tag, uid in known.items() if tag in found) or not (
-            known.keys() <= found.keys() and header.offset == outgoing.start
-        ):
+        if any(
+            own_value([found[tag]]) != uid for tag, uid in known.items() if tag in found
+        ) or not (known.keys() <= found.keys() and header.offset == outgoing.start):
             raise InputError(str(path), "has become another object since it was looked at")
         size = _size(file, walk.position)
     warnings = [str(problem) for problem in problems]
@@ -163,11 +163,6 @@ def _refuse_stream(path: Path) -> None:
         mode = os.stat(path).st_mode  # noqa: PTH116 - a path object's own costs more than the call
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             raise InputError(str(path), "is no regular file", "Write it to a file first.")
-
-
-def _own(hits: Iterable[Element]) -> str:
-    """Give the value of the data set itself; that of an item is not its own."""
-    return next((value_of(each) for each in hits if not each.level.depth), "")
 
 
 def _refuse_damage(path: Path, problems: Iterable[object]) -> None:

@@ -5,7 +5,7 @@ is not closed, something is missing. What only breaks rules of encoding is whole
 """
 
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -18,7 +18,7 @@ from dcmtools.dataset.path import TagPath
 from dcmtools.dataset.read import DicomFile
 from dcmtools.dataset.scan import Scanner
 from dcmtools.dataset.select import first_values
-from dcmtools.dataset.source import WINDOW, BytesSource, Source, window_bits
+from dcmtools.dataset.source import BytesSource, Source, window_bits
 from dcmtools.dataset.text import value_text
 from dcmtools.dataset.walk import Kind
 from dcmtools.errors import InputError
@@ -36,8 +36,6 @@ _CHUNK = 1 << 18  # bytes that are inflated at a time
 _LOOKED_AT = 1 << 20  # inflated bytes in which the UIDs are looked for, where there are many
 _MOST_WALKED = 1 << 24  # inflated bytes that are walked to their end
 _MOST_INFLATED = 1 << 28  # inflated bytes after which a stream is taken to be whole
-_MOST_OF_A_WINDOW = 1100 * WINDOW  # bytes that a window can inflate to
-_INSTANCE = frozenset({SOP_INSTANCE})
 _PATH = TagPath.parse(f"{SOP_INSTANCE:08x}")
 _INFLATING = Lock()  # so that many at once need no more memory than one
 
@@ -239,16 +237,14 @@ def instance_of(path: Path) -> str:
 
     Raises
     ------
-    OSError, DcmtoolsError
+    InputError
         It cannot be read.
     """
-    with path.open("rb") as file:
-        head = BytesSource(file.read(WINDOW))
-    header = read_header(head, str(path), _MOST_OF_A_WINDOW)
-    if header.deflated:  # whatever it would inflate to as a whole
-        beginning = BytesSource(header.source.read(0, _LOOKED_AT))
-        return Check(beginning, 0, header.encoding).values(_INSTANCE).get(SOP_INSTANCE, "")
-    with DicomFile(path) as dicom:
-        (hits,) = first_values(dicom, [_PATH])
-        own = (value_of(element) for element in hits if not element.level.depth)
-        return next(own, "")
+    with DicomFile(path, glance=True) as file:
+        (hits,) = first_values(file, [_PATH])
+        return own_value(hits)
+
+
+def own_value(hits: Iterable[Element]) -> str:
+    """Give the value of the data set itself; that of an item is not its own."""
+    return next((value_of(each) for each in hits if not each.level.depth), "")
