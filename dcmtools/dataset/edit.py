@@ -40,7 +40,7 @@ __all__ = ["Assignment", "Edited", "edited", "parse_assignment"]
 
 _IDENTITY = (SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
 _UNSURE = ("UN", "??")
-_INFLATED = {
+INFLATED = {
     "1.2.840.10008.1.2.1.99": "1.2.840.10008.1.2.1",
     "1.2.840.10008.1.2.4.95": "1.2.840.10008.1.2.4.94",
     "1.2.840.10008.1.2.4.205": "1.2.840.10008.1.2.4.204",
@@ -189,7 +189,7 @@ def _text(value: bytes) -> str:
 
 def _transfer_syntax(header: Header) -> str:
     """Give the transfer syntax in which the data set really is, once it is not deflated."""
-    uid = _INFLATED.get(header.transfer_syntax, header.transfer_syntax)
+    uid = INFLATED.get(header.transfer_syntax, header.transfer_syntax)
     if uid and header.encoding == _ENCODINGS.get(uid, EXPLICIT_LITTLE):
         return uid
     return next((name for name, each in _ENCODINGS.items() if each == header.encoding), "")

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from dcmtools.dataset.dictionary import uid_keyword
 from dcmtools.dataset.outgoing import Outgoing, check, look_at
 from dcmtools.dataset.read import DicomFile
+from dcmtools.dataset.source import OPEN_FLAGS
 from dcmtools.errors import InputError, NotOfferedError, reason
-from dcmtools.net.negotiation import DEFLATED, EXPLICIT_LITTLE_ENDIAN, Context
+from dcmtools.net.negotiation import Context
 from dcmtools.net.plan import Transcode
 from dcmtools.net.sop_classes import UNCOMPRESSED
 from dcmtools.net.transfer import Body, FileBody, PaddedBody, StreamBody, WatchedBody
@@ -23,8 +24,6 @@ from dcmtools.net.transfer import Body, FileBody, PaddedBody, StreamBody, Watche
 if TYPE_CHECKING:
     from dcmtools.dataset.edit import Assignment
     from dcmtools.dataset.new_uids import NewUids
-
-_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class Stamp(NamedTuple):
@@ -195,7 +194,7 @@ class Ready:
 
     def _as_is(self, source: Outgoing) -> Body:
         try:
-            descriptor = os.open(source.path, _OPEN_FLAGS)
+            descriptor = os.open(source.path, os.O_RDONLY | OPEN_FLAGS)
         except (OSError, ValueError) as error:
             raise InputError(str(source.path), reason(error)) from error
         self._stack.callback(os.close, descriptor)
@@ -212,8 +211,11 @@ class Ready:
 
 def _syntax_after(source: Outgoing, treatment: Treatment) -> str:
     """Give the transfer syntax of an object once it has been changed."""
-    deflated = source.transfer_syntax == DEFLATED
-    return EXPLICIT_LITTLE_ENDIAN if deflated and treatment.changes else source.transfer_syntax
+    if not treatment.changes:
+        return source.transfer_syntax
+    from dcmtools.dataset.edit import INFLATED  # noqa: PLC0415 - most change nothing
+
+    return INFLATED.get(source.transfer_syntax, source.transfer_syntax)
 
 
 def _not_accepted(source: Outgoing, offered: Sequence[Context]) -> NotOfferedError:
