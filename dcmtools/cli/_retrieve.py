@@ -15,12 +15,12 @@ from dcmtools.cli._network import access
 from dcmtools.cli._options import Settings
 from dcmtools.cli._query import asked, queries
 from dcmtools.cli._signals import Terminable
+from dcmtools.dataset.naming import Layout
 from dcmtools.dataset.query_models import STUDY_ROOT
 from dcmtools.errors import DcmtoolsError, ExitCode, OutputError
 from dcmtools.net.crew import Crew, Fewer, Progress
 from dcmtools.net.happenings import Happening
 from dcmtools.net.move import advice
-from dcmtools.net.naming import Layout
 from dcmtools.net.resolve import Resolver
 from dcmtools.net.retrieve import Counts, Retrieved, Retriever, Unit
 from dcmtools.net.scp import Receiver

@@ -18,8 +18,8 @@ from dcmtools.cli._retrieve import (
     Verify,
     ahead,
 )
+from dcmtools.dataset.naming import Layout, Names
 from dcmtools.net.get import Getter
-from dcmtools.net.naming import Layout, Names
 from dcmtools.net.storage import Storage
 
 COMMAND = RetrieveCommand

@@ -20,11 +20,11 @@ from dcmtools.cli._retrieve import (
     Verify,
 )
 from dcmtools.config import check_aet
+from dcmtools.dataset.naming import Layout, Names
 from dcmtools.errors import UsageError
 from dcmtools.net.admission import Rules
 from dcmtools.net.connect import local_address
 from dcmtools.net.move import Mover
-from dcmtools.net.naming import Layout, Names
 from dcmtools.net.scp import Receiver
 from dcmtools.net.storage import Storage
 

@@ -13,13 +13,13 @@ from dcmtools import config
 from dcmtools.cli._events import EventFormat
 from dcmtools.cli._options import Settings
 from dcmtools.cli._reception import Reception
+from dcmtools.dataset.naming import Layout, Names
 from dcmtools.dataset.placing import Duplicates
 from dcmtools.errors import UsageError
 from dcmtools.net.access import DEFAULT_MAX_PDU, LARGEST_PDU, SMALLEST_PDU, untold
 from dcmtools.net.admission import Rules
 from dcmtools.net.fault_injection import Faults
 from dcmtools.net.hooks import Hook
-from dcmtools.net.naming import Layout, Names
 from dcmtools.net.scp import Receiver
 from dcmtools.net.sop_classes import named_syntaxes
 from dcmtools.net.storage import Storage

@@ -1,6 +1,13 @@
-"""Put a data set that came over the network into a file (PS3.10 section 7), bit for bit."""
+"""Say what stands before a data set that we put into a file (PS3.10 section 7)."""
 
 from struct import pack
+
+from dcmtools import __version__
+
+IMPLEMENTATION_CLASS_UID = "2.25.81712600422931512753402587393585185858"
+IMPLEMENTATION_VERSION_NAME = f"DCMTOOLS_{__version__.replace('.', '')}"[:16]
+IMPLEMENTATION = IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+"""What writes files and negotiates here (PS3.7 D.3.3.2)."""
 
 PREAMBLE = bytes(128)
 """All zeros: what a sender might put there could make the file pass for another kind."""
@@ -11,7 +18,7 @@ def file_start(
     sop_instance_uid: str,
     transfer_syntax: str,
     *,
-    implementation: tuple[str, str],
+    implementation: tuple[str, str] = IMPLEMENTATION,
 ) -> bytes:
     """Encode what stands before the data set: preamble, prefix and file meta group.
 

@@ -11,8 +11,8 @@ from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from dcmtools import __version__
 from dcmtools.dataset.dictionary import uid_keyword
+from dcmtools.dataset.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dcmtools.dataset.pydicom_bridge import load_pydicom, quiet
 from dcmtools.dataset.query_models import is_uid
 from dcmtools.errors import ConfigError, UsageError
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
-IMPLEMENTATION_CLASS_UID = "2.25.81712600422931512753402587393585185858"
-IMPLEMENTATION_VERSION_NAME = f"DCMTOOLS_{__version__.replace('.', '')}"[:16]
-"""What we call ourselves in associations and file meta groups (PS3.7 D.3.3.2)."""
 
 MOST_CONTEXTS = 128
 """Presentation contexts that an association can have: their IDs are odd bytes (PS3.8 9.3.2.2)."""

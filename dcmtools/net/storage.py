@@ -13,6 +13,15 @@ from uuid import uuid4
 
 from dcmtools.dataset.answers import Answer
 from dcmtools.dataset.incoming import Incoming, incoming, open_folder
+from dcmtools.dataset.naming import (
+    CALLED_AET,
+    CALLING_AET,
+    REMOTE_HOST,
+    TRANSFER_SYNTAX,
+    Key,
+    Layout,
+    Names,
+)
 from dcmtools.dataset.part10 import file_start
 from dcmtools.dataset.placing import Duplicates, Placed, TakenError, Tree, place
 from dcmtools.dataset.received import (
@@ -27,19 +36,8 @@ from dcmtools.dataset.received import (
 from dcmtools.errors import DcmtoolsError, InputError, OutputError, reason
 from dcmtools.escape import escape
 from dcmtools.net.command import RESPONSE, Command
-from dcmtools.net.naming import (
-    CALLED_AET,
-    CALLING_AET,
-    REMOTE_HOST,
-    TRANSFER_SYNTAX,
-    Key,
-    Layout,
-    Names,
-)
 from dcmtools.net.negotiation import (
     EXPLICIT_LITTLE_ENDIAN,
-    IMPLEMENTATION_CLASS_UID,
-    IMPLEMENTATION_VERSION_NAME,
     IMPLICIT_LITTLE_ENDIAN,
     Context,
 )
@@ -57,7 +55,6 @@ Receive = Callable[[Callable[[memoryview], object]], object]
 """Receives a data set to its end, and gives its pieces to what it is called with."""
 
 _IDENTIFIERS = frozenset({SOP_CLASS, SOP_INSTANCE, PATIENT_ID, STUDY, SERIES})
-_IMPLEMENTATION = IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 _LONGEST_UID = 1024  # characters: more than 64 make no UID, but may be kept under a hash
 _LONGEST_COMMENT = 64  # characters (PS3.7 Table E.1-1: LO)
 
@@ -196,9 +193,7 @@ class Storage:
             SOP_CLASS: _bare(command.sop_class),
             SOP_INSTANCE: _bare(command.sop_instance),
         }
-        start = file_start(
-            given[SOP_CLASS], given[SOP_INSTANCE], syntax, implementation=_IMPLEMENTATION
-        )
+        start = file_start(given[SOP_CLASS], given[SOP_INSTANCE], syntax)
         sink = _Sink()
         try:
             with incoming(self.folder) as file:
@@ -364,7 +359,7 @@ def write_answer(answer: Answer, path: Path, sop_class_uid: str) -> Path:
     uid = f"2.25.{uuid4().int}"
     try:
         with incoming(path.parent) as file:
-            file.write(file_start(sop_class_uid, uid, syntax, implementation=_IMPLEMENTATION))
+            file.write(file_start(sop_class_uid, uid, syntax))
             file.write(answer.raw)
             # Whoever loses it asks again.
             return place(file, path, len(answer.raw), durable=False).path

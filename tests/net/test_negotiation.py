@@ -22,14 +22,13 @@ from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.presentation import PresentationContext
 
 from dcmtools.config import Peer
+from dcmtools.dataset.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dcmtools.errors import AssociationError, ConfigError, UsageError
 from dcmtools.net.access import Access
 from dcmtools.net.association import Association
 from dcmtools.net.connection import Connection, ProtocolError
 from dcmtools.net.identity import Identity, Kind
 from dcmtools.net.negotiation import (
-    IMPLEMENTATION_CLASS_UID,
-    IMPLEMENTATION_VERSION_NAME,
     RESULTS,
     Context,
     Proposal,

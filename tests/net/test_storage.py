@@ -20,6 +20,7 @@ import pytest
 from pydicom import dcmread
 
 from dcmtools.dataset.answers import Answer
+from dcmtools.dataset.naming import Layout, Names, safe_name
 from dcmtools.dataset.path import TagPath
 from dcmtools.dataset.placing import Duplicates
 from dcmtools.dataset.read import DicomFile
@@ -28,12 +29,11 @@ from dcmtools.dataset.select import first_values
 from dcmtools.errors import DcmtoolsError, InputError, OutputError
 from dcmtools.net.command import Command, CommandField, encode_command
 from dcmtools.net.connection import ClosedError
-from dcmtools.net.naming import Layout, Names, safe_name
 from dcmtools.net.negotiation import Context
 from dcmtools.net.storage import Storage, Stored, known_instances, write_answer
+from tests.dataset.test_naming import HOSTILE
 from tests.disks import mounted
 from tests.factories import BIG, DEFLATED, EXPLICIT, IMPLICIT, JPEG, element, implicit
-from tests.net.test_naming import HOSTILE
 from tests.net.wire import CT
 
 MR = "1.2.840.10008.5.1.4.1.1.4"

@@ -1,4 +1,4 @@
-"""Decide under which name within a folder an object that was received is stored.
+"""Decide under which name within a folder an object is stored.
 
 A template such as ``{PatientID}/{SeriesInstanceUID}/{InstanceNumber}.dcm`` makes it of values that
 strangers have sent: whatever they are, the name has as many parts as the template, none of them

@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcmtools.dataset.received import PATIENT_ID, SERIES, SOP_INSTANCE, STUDY
-from dcmtools.errors import UsageError
-from dcmtools.net.naming import (
+from dcmtools.dataset.naming import (
     CALLED_AET,
     CALLING_AET,
     REMOTE_HOST,
@@ -22,6 +20,8 @@ from dcmtools.net.naming import (
     safe_name,
     safe_value,
 )
+from dcmtools.dataset.received import PATIENT_ID, SERIES, SOP_INSTANCE, STUDY
+from dcmtools.errors import UsageError
 
 VALUES: dict[Key, str] = {
     PATIENT_ID: "PID-1",
