@@ -7,23 +7,26 @@ dies takes only the files with it that it was working on.
 
 import os
 import sys
-from collections import Counter
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
-from dcmtools.errors import DcmtoolsError, ExitCode, NotDicomError, reason
+from dcmtools.errors import DcmtoolsError, NotDicomError, reason
+from dcmtools.outcomes import Outcome, Status
+
+__all__ = ["Item", "Outcome", "Status", "Work", "attempt", "default_jobs", "run"]
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from multiprocessing.connection import Connection
 
 _TASK = 16  # operands a worker takes at a time
 _MOST_DEATHS = 2 * _TASK
 _AHEAD = 2  # tasks a worker that are under way or waiting to be written
+_GARBAGE = 20_000  # objects that a worker makes before it looks for those that are left over
 _MOST_HELD = 1 << 25  # characters of a task's output that are kept in memory
 
 
@@ -43,49 +46,6 @@ class Item(Protocol):
         """Why there is nothing to work on."""
 
 
-class Status(StrEnum):
-    """How the work on one item ended."""
-
-    DONE = "done"
-    DAMAGED = "damaged"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one item.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    status : Status
-        How it ended.
-    reasons : tuple of str
-        Why it is damaged, failed or was skipped; nothing when done.
-    warnings : tuple of str
-        What is wrong with it that did no harm.
-    hint : str
-        What the user can do about it.
-    hits : int
-        How many elements were found, where some were looked for.
-    detail : str
-        What else there is to say of it, for those who ask.
-    unexpected : bool
-        Whether it failed by a fault of the program.
-    """
-
-    path: Path
-    status: Status
-    reasons: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    hint: str = ""
-    hits: int = 0
-    detail: str = ""
-    unexpected: bool = False
-
-
 Work = Callable[[Item], Iterator[str | Outcome]]
 """Works on one item: pieces of output, then an `Outcome`. For parallel work it can be pickled."""
 
@@ -97,7 +57,7 @@ class _Result(NamedTuple):
 
 
 def run(
-    items: Iterable[Item], work: Work, *, jobs: int = 1, fail_fast: bool = False
+    items: Iterable[Item], work: Work, *, jobs: int = 1, threads: int = 1, fail_fast: bool = False
 ) -> Iterator[str | Outcome]:
     """Work on items; give their output and outcomes in the order of the items.
 
@@ -109,14 +69,17 @@ def run(
         What to do.
     jobs : int
         How many processes to use, from 1.
+    threads : int
+        How many items each of them works on at a time, from 1: more for work that waits for disks.
     fail_fast : bool
         Whether to stop at the first item that failed or is damaged.
     """
-    results = (
-        _in_parallel(items, work, jobs)
-        if jobs > 1
-        else (piece for item in items for piece in attempt(item, work))
-    )
+    if jobs > 1:
+        results = _in_parallel(items, work, jobs, threads)
+    elif threads > 1:
+        results = _in_threads(items, work, threads)
+    else:
+        results = (piece for item in items for piece in attempt(item, work))
     for piece in results:
         yield piece
         bad = isinstance(piece, Outcome) and piece.status in (Status.FAILED, Status.DAMAGED)
@@ -128,7 +91,7 @@ def attempt(item: Item, work: Work) -> Iterator[str | Outcome]:
     """Work on one item; whatever happens, the last piece is an `Outcome`."""
     path = item.path
     if item.error is not None:
-        yield Outcome(path, Status.FAILED, (item.error.why,), hint=item.error.hint)
+        yield _failed(path, item.error)
         return
     try:
         yield from work(item)
@@ -136,7 +99,7 @@ def attempt(item: Item, work: Work) -> Iterator[str | Outcome]:
         status = Status.FAILED if item.named else Status.SKIPPED
         yield Outcome(path, status, (error.why,), hint=error.hint)
     except DcmtoolsError as error:
-        yield Outcome(path, Status.FAILED, (error.why,), hint=error.hint)
+        yield _failed(path, error)
     except MemoryError:
         yield Outcome(path, Status.FAILED, ("there is not enough memory for it",))
     except Exception as error:  # noqa: BLE001 - the other files must not suffer
@@ -151,15 +114,41 @@ def attempt(item: Item, work: Work) -> Iterator[str | Outcome]:
         yield Outcome(path, Status.FAILED, (why,), hint=hint, unexpected=True)
 
 
+def _failed(path: Path, error: DcmtoolsError) -> Outcome:
+    """Say why there is nothing, and of what where that is not the file itself."""
+    why = error.why if error.what == str(path) else str(error)
+    return Outcome(path, Status.FAILED, (why,), hint=error.hint, code=error.exit_code)
+
+
 # Parallel work
 
 
-def _in_parallel(items: Iterable[Item], work: Work, jobs: int) -> Iterator[str | Outcome]:
+def _in_threads(items: Iterable[Item], work: Work, threads: int) -> Iterator[str | Outcome]:
+    """Work on some items at a time in this process."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only for such work
+
+    source, waiting = iter(items), deque["tuple[Item, Future[_Result]]"]()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        while True:
+            for item in islice(source, threads * _AHEAD - len(waiting)):
+                waiting.append((item, pool.submit(_held, item, work, _MOST_HELD)))
+            if not waiting:
+                return
+            item, result = waiting.popleft()
+            yield from _handed_over(item, result.result(), work)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _in_parallel(
+    items: Iterable[Item], work: Work, jobs: int, threads: int
+) -> Iterator[str | Outcome]:
     """Keep workers busy a little ahead of what is written."""
     source = iter(items)
     done: dict[int, tuple[list[Item], list[_Result]]] = {}
     given = taken = 0
-    with _Crew(work, jobs) as crew:
+    with _Crew(work, jobs, threads) as crew:
         while True:
             while given - taken < jobs * _AHEAD and crew.has_room():
                 task = list(islice(source, _TASK))
@@ -195,13 +184,14 @@ class _Worker:
     same pipe, and one that dies while it does leaves the others and the parent waiting for ever.
     """
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, threads: int) -> None:
         import multiprocessing  # noqa: PLC0415 - 10 ms, only for parallel work
 
         forks = "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin"
         context = multiprocessing.get_context("fork" if forks else None)
         self.pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self.pipe, work), daemon=True)
+        given = theirs, self.pipe, work, threads
+        self._process = context.Process(target=_serve, args=given, daemon=True)
         try:
             self._process.start()
         except OSError:
@@ -223,9 +213,10 @@ class _Worker:
 class _Crew:
     """The workers: started when there is something to do, replaced when they die."""
 
-    def __init__(self, work: Work, jobs: int) -> None:
+    def __init__(self, work: Work, jobs: int, threads: int) -> None:
         self._work = work
         self._jobs = jobs
+        self._threads = threads
         self._idle: list[_Worker] = []
         self._busy: list[_Worker] = []
         self._done: list[tuple[int, list[Item], list[_Result]]] = []
@@ -247,9 +238,9 @@ class _Crew:
     def give(self, number: int, task: list[Item]) -> None:
         """Have a task worked on; where no process can be started, do it here and now."""
         try:
-            worker = self._idle.pop() if self._idle else _Worker(self._work)
+            worker = self._idle.pop() if self._idle else _Worker(self._work, self._threads)
         except OSError:  # too many processes or open files
-            self._done.append((number, task, _work_on(task, self._work)))
+            self._done.append((number, task, _work_on(task, self._work, 1)))
             return
         worker.number, worker.task = number, task
         self._busy.append(worker)
@@ -296,7 +287,7 @@ class _Crew:
         """Work on an item that may have killed a worker, with nothing else at stake."""
         why = "the process that worked on it died"
         try:
-            worker = _Worker(self._work)
+            worker = _Worker(self._work, self._threads)
         except OSError as error:
             why += f", and there can be no other: {reason(error)}"
         else:
@@ -312,20 +303,30 @@ def _serve(
     pipe: "Connection[list[_Result], list[Item]]",
     others: "Connection[list[Item], list[_Result]]",
     work: Work,
+    threads: int,
 ) -> None:
     """Work on tasks until the parent is gone; leave Ctrl-C and the output to it."""
+    import gc  # noqa: PLC0415
     import signal  # noqa: PLC0415
 
+    gc.freeze()  # what the parent has stays
+    gc.set_threshold(_GARBAGE)
     others.close()  # or this process would keep the pipe open that tells of the parent's end
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is being written is removed
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)  # whoever reads a pipe must not wait for a worker
-    with suppress(EOFError, OSError):
+    with suppress(EOFError, OSError, KeyboardInterrupt):
         while True:
-            pipe.send(_work_on(pipe.recv(), work))
+            pipe.send(_work_on(pipe.recv(), work, threads))
 
 
-def _work_on(task: list[Item], work: Work) -> list[_Result]:
+def _work_on(task: list[Item], work: Work, threads: int) -> list[_Result]:
+    if threads > 1:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only for such work
+
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(lambda item: _held(item, work, _MOST_HELD // _TASK), task))
     results: list[_Result] = []
     left = _MOST_HELD
     for item in task:
@@ -345,48 +346,6 @@ def _held(item: Item, work: Work, most: int) -> _Result:
             break
         pieces.append(piece)
     return _Result(None, Outcome(item.path, Status.DONE))
-
-
-# The account
-
-
-@dataclass(slots=True)
-class Tally:
-    """Count outcomes; say in a line and an exit code how a batch went.
-
-    Parameters
-    ----------
-    verb : str
-        What was done to the items that are done: ``read``, ``sent``.
-    """
-
-    verb: str
-    counts: Counter[Status] = field(default_factory=Counter, init=False)
-    hits: int = field(default=0, init=False)
-    unexpected: bool = field(default=False, init=False)
-
-    def add(self, outcome: Outcome) -> None:
-        """Count an outcome."""
-        self.unexpected = self.unexpected or outcome.unexpected
-        self.counts[outcome.status] += 1
-        self.hits += outcome.hits
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """The exit code that tells the truth about the batch."""
-        if self.unexpected:
-            return ExitCode.FAILURE
-        done, damaged = self.counts[Status.DONE], self.counts[Status.DAMAGED]
-        if damaged or (done and self.counts[Status.FAILED]):
-            return ExitCode.PARTIAL
-        return ExitCode.OK if done else ExitCode.INPUT
-
-    def __str__(self) -> str:
-        """Print the counts: ``498 read, 1 damaged, 1 failed, 3 skipped``."""
-        parts = [f"{self.counts[Status.DONE]} {self.verb}"]
-        others = (Status.DAMAGED, Status.FAILED, Status.SKIPPED)
-        parts += [f"{self.counts[status]} {status}" for status in others if self.counts[status]]
-        return ", ".join(parts)
 
 
 def default_jobs() -> int:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dcmtools.batch import Item, Outcome, Status, Tally, attempt, run
+from dcmtools.batch import Item, Outcome, Status, attempt, run
 from dcmtools.dataset.files import Operand
 from dcmtools.errors import DcmtoolsError, ExitCode, InputError, NotDicomError
+from dcmtools.outcomes import Tally
 
 LONG = 1 << 25  # characters: more than a worker hands over
 

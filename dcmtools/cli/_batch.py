@@ -2,17 +2,24 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import IO
 
-from dcmtools.batch import Item, Outcome, Status, Tally, Work, default_jobs, run
+from dcmtools.batch import Item, Outcome, Status, Work, default_jobs, run
 from dcmtools.cli._options import Settings, open_report
 from dcmtools.dataset.files import Operand, find_files, read_list
 from dcmtools.errors import ExitCode, OutputError, UsageError, reason
+from dcmtools.outcomes import Tally
 from dcmtools.output.progress import progress
+
+Pieces = Iterator[str | Outcome]
+"""What work on items gives: output, and what became of each."""
+
+WAITING = 4
+"""Files that a process works on at a time where each waits for stable storage."""
 
 _PARALLEL_FROM = 200  # files: below, starting workers takes longer than they save
 
@@ -43,6 +50,25 @@ def is_batch(names: Sequence[str], items: Sequence[Item], files_from: str | None
     return len(items) > 1 or files_from is not None or folders
 
 
+def json_array(documents: Iterable[str]) -> Iterator[str]:
+    """Join JSON documents to an array, which is whole even where there are none."""
+    yield "["
+    comma = "\n"
+    for document in documents:
+        yield document and comma + document
+        comma = ",\n" if document else comma
+    yield "\n]\n"
+
+
+def _record(outcome: Outcome) -> dict[str, object]:
+    return {
+        "file": os.fsencode(outcome.path).decode("utf-8", "backslashreplace"),
+        "status": outcome.status,
+        "reasons": outcome.reasons,
+        "warnings": outcome.warnings,
+    }
+
+
 class Batch:
     """One run of a command over many items.
 
@@ -56,6 +82,8 @@ class Batch:
         The options of all commands.
     report : Path, optional
         A file that gets a line of JSON about each item.
+    describe : callable, optional
+        Makes the record of an item for the report; by default it names the file.
 
     Raises
     ------
@@ -64,8 +92,14 @@ class Batch:
     """
 
     def __init__(
-        self, command: str, verb: str, settings: Settings, report: Path | None = None
+        self,
+        command: str,
+        verb: str,
+        settings: Settings,
+        report: Path | None = None,
+        describe: Callable[[Outcome], dict[str, object]] | None = None,
     ) -> None:
+        self._describe = describe or _record
         self.tally = Tally(verb)
         self._command = command
         self._quiet = settings.verbosity < 0
@@ -76,16 +110,28 @@ class Batch:
         self._report = open_report(report)
 
     def run(
-        self, items: Sequence[Item], work: Work, *, jobs: int = 0, fail_fast: bool = False
+        self,
+        items: Sequence[Item],
+        work: Work,
+        *,
+        jobs: int = 0,
+        threads: int = 1,
+        fail_fast: bool = False,
+        alone: bool = False,
+        through: Callable[[Pieces], Pieces] = iter,
     ) -> Iterator[str]:
         """Work on the items and give their output; everything else is said or counted here.
 
+        What the work gives goes `through` what is done in one process, one item after the other.
+        Where it gives no output, a progress bar has the terminal `alone`.
         An empty text stands before whatever is said: what was given so far is to be shown first.
         """
         if not jobs:
             jobs = default_jobs() if len(items) >= _PARALLEL_FROM else 1
-        with progress(self._command, len(items), shown=len(items) > 1 and not self._quiet) as bar:
-            for piece in run(items, work, jobs=jobs, fail_fast=fail_fast):
+        shown = len(items) > 1 and not self._quiet
+        with progress(self._command, len(items), shown=shown, alone=alone) as bar:
+            pieces = run(items, work, jobs=jobs, threads=threads, fail_fast=fail_fast)
+            for piece in through(pieces):
                 if isinstance(piece, str):
                     yield piece
                     continue
@@ -104,6 +150,8 @@ class Batch:
             self._talk.step(f"{name}: skipped: {'; '.join(outcome.reasons)}")
         elif outcome.status is Status.DONE:
             self._talk.step(f"{name}: {self.tally.verb}")
+        elif outcome.status in (Status.UNCHANGED, Status.EXCLUDED):
+            self._talk.step(f"{name}: {outcome.status}")
         else:
             damaged = "damaged: " if outcome.status is Status.DAMAGED else ""
             for text in outcome.reasons:
@@ -114,14 +162,8 @@ class Batch:
             self._write_report(self._report, outcome)
 
     def _write_report(self, report: IO[str], outcome: Outcome) -> None:
-        record = {
-            "file": os.fsencode(outcome.path).decode("utf-8", "backslashreplace"),
-            "status": outcome.status,
-            "reasons": outcome.reasons,
-            "warnings": outcome.warnings,
-        }
         try:
-            report.write(json.dumps(record) + "\n")
+            report.write(json.dumps(self._describe(outcome)) + "\n")
             report.flush()
         except OSError as error:  # told at the end: the data is not to be cut short by it
             self._failure = OutputError(str(self._report_path), reason(error))

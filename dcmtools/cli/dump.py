@@ -9,7 +9,7 @@ import typer
 
 from dcmtools import config
 from dcmtools.batch import Item, Outcome, Status
-from dcmtools.cli._batch import Batch, is_batch, operands
+from dcmtools.cli._batch import Batch, is_batch, json_array, operands
 from dcmtools.cli._options import (
     FailFast,
     FilesFrom,
@@ -78,22 +78,12 @@ class _DumpWork:
         yield from rows
 
 
-def _joined(documents: Iterable[str]) -> Iterator[str]:
-    """Join JSON documents to an array, which is whole even where there are none."""
-    yield "["
-    comma = "\n"
-    for document in documents:
-        yield document and comma + document
-        comma = ",\n" if document else comma
-    yield "\n]\n"
-
-
 def _framed(pieces: Iterable[str], options: DumpOptions, *, many: bool) -> Iterator[str]:
     """Put around the files what the format wants around them."""
     if options.format in (Format.CSV, Format.TSV):
         yield table_head(options)
     if options.format is Format.JSON and many:
-        yield from _joined(pieces)
+        yield from json_array(pieces)
         return
     for piece in pieces:
         yield piece + "\n" if piece and options.format is Format.JSON else piece
