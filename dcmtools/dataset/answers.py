@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from dcmtools.dataset import dictionary, values
 from dcmtools.dataset.bulk import Bulk, ModelOptions
+from dcmtools.dataset.charset import SURROGATE
 from dcmtools.dataset.delimited import DELIMITERS, table_row
 from dcmtools.dataset.dictionary import PRIVATE_GROUP
 from dcmtools.dataset.element_header import describe
@@ -26,7 +27,7 @@ from dcmtools.dataset.elements import (
     Element,
     Problem,
 )
-from dcmtools.dataset.json import SURROGATE, json_document
+from dcmtools.dataset.json import json_document
 from dcmtools.dataset.path import EXACT, TagPath
 from dcmtools.dataset.scan import Scanner
 from dcmtools.dataset.select import without_group_lengths

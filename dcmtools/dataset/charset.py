@@ -8,6 +8,9 @@ character set does not know becomes a lone surrogate, which `dcmtools.escape` sh
 import re
 from functools import lru_cache
 
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""A byte that could not be decoded."""
+
 _ESC = b"\x1b"
 _CODECS = {
     b"ISO_IR 13": "shift_jis",
@@ -60,9 +63,9 @@ def decode(raw: bytes, charset: bytes, *, person_name: bool = False) -> str:
 @lru_cache(maxsize=64)
 def _codec(charset: bytes, *, extended: bool) -> str | None:
     """Name the codec of a text, by its first character set; None where it switches to others."""
-    names = [_normal(name) for name in charset.rstrip(b"\0 ").split(b"\\")]
-    first = names[0].replace(b"ISO 2022 IR", b"ISO_IR")
-    if extended and (len(names) > 1 or first != names[0]):
+    terms = [_normal(name) for name in charset.rstrip(b"\0 ").split(b"\\")]
+    first = terms[0].replace(b"ISO 2022 IR", b"ISO_IR")
+    if extended and (len(terms) > 1 or first != terms[0]):
         return None
     return _CODECS.get(first, "ascii")
 
@@ -80,12 +83,16 @@ def _decode_extended(raw: bytes, charset: bytes, *, person_name: bool) -> str:
     """Decode text with code extensions (ISO 2022) by pydicom."""
     from dcmtools.dataset.pydicom_bridge import decode_text  # noqa: PLC0415 - few files need it
 
-    names = [_normal(name).decode("ascii", "replace") for name in charset.split(b"\\")]
-    return decode_text(raw, names, person_name=person_name)
+    return decode_text(raw, names(charset), person_name=person_name)
+
+
+def names(charset: bytes) -> list[str]:
+    """Name the character sets of a Specific Character Set, in the terms of the standard."""
+    return [_normal(name).decode("ascii", "replace") for name in charset.split(b"\\")]
 
 
 @lru_cache(maxsize=64)
 def is_known(charset: bytes) -> bool:
     """Tell whether the standard defines every character set in a Specific Character Set."""
-    names = [_normal(name) for name in charset.rstrip(b"\0 ").split(b"\\")]
-    return all(not name or name in _CODECS or name in _EXTENSIONS for name in names)
+    terms = [_normal(name) for name in charset.rstrip(b"\0 ").split(b"\\")]
+    return all(not name or name in _CODECS or name in _EXTENSIONS for name in terms)

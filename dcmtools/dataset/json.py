@@ -13,6 +13,7 @@ from re import compile as pattern
 
 from dcmtools.dataset import values
 from dcmtools.dataset.bulk import Bulk, ModelOptions, is_bulk
+from dcmtools.dataset.charset import SURROGATE
 from dcmtools.dataset.dictionary import PRIVATE_GROUP
 from dcmtools.dataset.element_header import describe
 from dcmtools.dataset.elements import (
@@ -32,9 +33,6 @@ PERSON_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _INTEGER = pattern(r"[-+]?[0-9]{1,40}")
 _REAL = pattern(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,5})?")
 _NUMBER = pattern(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
-SURROGATE = pattern("[\ud800-\udfff]")
-"""A byte that could not be decoded."""
-
 _MOST_REMEMBERED = 80
 
 

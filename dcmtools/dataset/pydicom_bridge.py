@@ -19,6 +19,7 @@ _PERSON_NAME_DELIMITERS = {*_TEXT_DELIMITERS, *b"^="}
 
 
 _TO_GB2312 = "\x1b$)A"
+_JIS_X_0201 = "shift_jis"
 _numpy_is_left_out = False
 
 
@@ -105,7 +106,7 @@ def encode_text(text: str, charsets: list[str], *, person_name: bool) -> bytes:
     Parameters
     ----------
     text : str
-        The whole value; a backslash ends a code extension.
+        The whole value; a backslash, and the end of a line, end a code extension.
     charsets : list of str
         The values of Specific Character Set (0008,0005), as the standard spells them.
     person_name : bool
@@ -126,7 +127,9 @@ def encode_text(text: str, charsets: list[str], *, person_name: bool) -> bytes:
     stray = [char for char in text if not any(_holds(charset, codec, char) for codec in known)]
     if stray:
         raise ValueError(f"'{stray[0]}' is not a character of {'/'.join(charsets) or 'ASCII'}")
-    pieces = re.split(r"([\\^=])" if person_name else r"(\\)", text)
+    if codecs == [_JIS_X_0201]:  # pydicom takes its two halves for sets that are not used together
+        return b"".join(map(charset.custom_encoders[_JIS_X_0201], text))
+    pieces = re.split(r"([\\^=\r\n\t\f])" if person_name else r"([\\\r\n\t\f])", text)
     return b"".join([charset.encode_string(piece, codecs) for piece in pieces if piece])
 
 

@@ -5,34 +5,16 @@ at all, numbers must be in the range of their VR, and values that are matched as
 integer strings, UIDs ...) go out as they are, wildcards, ranges and lists included.
 """
 
-import re
 from collections.abc import Iterable
-from math import isfinite
 
-from dcmtools.dataset import dictionary, values
-from dcmtools.dataset.charset import decode
+from dcmtools.dataset import dictionary, new_numbers, values
 from dcmtools.dataset.dictionary import PRIVATE_GROUP
-from dcmtools.dataset.json import SURROGATE
+from dcmtools.dataset.new_text import check_characters, check_controls, encoded
 from dcmtools.dataset.path import EXACT, Node, TagPath
-from dcmtools.dataset.pydicom_bridge import Encodable, encode_data_set, encode_text
+from dcmtools.dataset.pydicom_bridge import Encodable, encode_data_set
 from dcmtools.dataset.query_keys import Key
 from dcmtools.errors import UsageError
 
-_INTEGERS = {
-    "US": (0, 0xFFFF),
-    "SS": (-0x8000, 0x7FFF),
-    "UL": (0, 0xFFFFFFFF),
-    "SL": (-0x80000000, 0x7FFFFFFF),
-    "UV": (0, 0xFFFFFFFFFFFFFFFF),
-    "SV": (-0x8000000000000000, 0x7FFFFFFFFFFFFFFF),
-}
-"""The smallest and the largest number of each VR (PS3.5 Table 6.2-1)."""
-
-_LARGEST_SINGLE = 3.4028234663852886e38  # IEEE 754 binary32
-_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
-_REAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_CONTROL_BUT_LAYOUT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")  # PS3.5 6.1.3
 _LONGEST = 0xFFFE  # bytes, of a value whose length takes two of them in explicit VR
 _FIRST_BLOCK, _LAST_BLOCK = 0x10, 0xFF  # of private elements, PS3.5 7.8.1
 
@@ -133,9 +115,9 @@ def _value(path: TagPath, vr: str, value: str, charset: str) -> bytes | list[int
     if vr == "SQ":
         hint = f"Name an element of its item: {path}[0].Element=VALUE."
         raise UsageError(str(path), "is a sequence and has no value itself", hint)
-    if vr in _INTEGERS:
+    if vr in new_numbers.WHOLE_VRS:
         return [_integer(path, vr, number) for number in value.split("\\")]
-    if vr in ("FL", "FD"):
+    if vr in new_numbers.REAL_VRS:
         return [_real(path, vr, number) for number in value.split("\\")]
     if vr == "AT":
         return [_tag(path, name) for name in value.split("\\")]
@@ -146,39 +128,36 @@ def _value(path: TagPath, vr: str, value: str, charset: str) -> bytes | list[int
 
 
 def _integer(path: TagPath, vr: str, text: str) -> int:
-    least, most = _INTEGERS[vr]
-    number = int(text) if _INTEGER.fullmatch(text) else None
-    if number is None or not least <= number <= most:
-        hint = f"VR {vr} has whole numbers from {least} to {most}."
-        raise UsageError(str(path), f"'{text}' is not a value that it can have", hint)
+    number = new_numbers.integer(vr, text)
+    if number is None:
+        raise _not_a_number(path, vr, text)
     return number
 
 
 def _real(path: TagPath, vr: str, text: str) -> float:
-    number = float(text) if _REAL.fullmatch(text) else None
-    most = _LARGEST_SINGLE if vr == "FL" else float("inf")
-    if number is None or not isfinite(number) or abs(number) > most:
-        hint = f"VR {vr} has numbers such as 1.5 or -2e3."
-        raise UsageError(str(path), f"'{text}' is not a value that it can have", hint)
+    number = new_numbers.real(vr, text)
+    if number is None:
+        raise _not_a_number(path, vr, text)
     return number
+
+
+def _not_a_number(path: TagPath, vr: str, text: str) -> UsageError:
+    hint = f"VR {vr} has {new_numbers.wanted_numbers(vr)}."
+    return UsageError(str(path), f"'{text}' is not a value that it can have", hint)
 
 
 def _tag(path: TagPath, text: str) -> int:
     try:
-        (node,) = TagPath.parse(text).nodes
-    except (UsageError, ValueError) as error:
-        hint = "Its values are tags: (gggg,eeee) or a keyword."
-        raise UsageError(str(path), f"'{text}' is not a tag", hint) from error
-    if node.creator:
-        raise UsageError(str(path), f"'{text}' is not a tag", "Write a private tag as (gggg,eeee).")
-    return node.tag
+        return new_numbers.tag(text)
+    except ValueError as error:
+        raise UsageError(str(path), f"'{text}' is not a tag", str(error)) from error
 
 
 def _text(path: TagPath, vr: str, value: str, charset: str) -> bytes:
-    control = (_CONTROL_BUT_LAYOUT if vr in ("LT", "ST", "UT") else _CONTROL).search(value)
-    if control:
-        why = f"has a control character, U+{ord(control[0]):04X}, which VR {vr} cannot hold"
-        raise UsageError(str(path), why)
+    try:
+        check_controls(vr, value)
+    except ValueError as error:
+        raise UsageError(str(path), str(error)) from error
     if value.isascii():
         raw = value.encode()
     elif vr in values.CHARSET_VRS or vr == "UN":
@@ -193,15 +172,12 @@ def _text(path: TagPath, vr: str, value: str, charset: str) -> bytes:
 
 
 def _encoded(path: TagPath, vr: str, value: str, charset: str) -> bytes:
-    if SURROGATE.search(value):
-        raise UsageError(str(path), f"'{value}' has bytes that are not text")
-    person_name = vr == "PN"
-    names = [name.strip() for name in charset.split("\\")]
-    hint = "Without a character set the query is in UTF-8, which has all characters."
     try:
-        raw = encode_text(value, names, person_name=person_name)
+        check_characters(value)
     except ValueError as error:
+        raise UsageError(str(path), f"'{value}' {error}") from error
+    try:
+        return encoded(value, charset, person_name=vr == "PN")
+    except ValueError as error:
+        hint = "Without a character set the query is in UTF-8, which has all characters."
         raise UsageError(str(path), str(error), hint) from error
-    if decode(raw, charset.encode(), person_name=person_name) != value:
-        raise UsageError(str(path), f"'{value}' cannot be written in {charset}", hint)
-    return raw

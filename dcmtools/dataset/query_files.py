@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dcmtools.dataset import dictionary, values
+from dcmtools.dataset.charset import SURROGATE
 from dcmtools.dataset.dictionary import PRIVATE_GROUP
 from dcmtools.dataset.element_header import describe
 from dcmtools.dataset.elements import ITEM, SPECIFIC_CHARACTER_SET, Element
-from dcmtools.dataset.json import SURROGATE
 from dcmtools.dataset.path import EXACT, Node, TagPath, format_tag
 from dcmtools.dataset.query_keys import Key
 from dcmtools.dataset.read import DicomFile, open_dicom
