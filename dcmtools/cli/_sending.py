@@ -29,8 +29,8 @@ from dcmtools.output.progress import Bar, progress
 
 if TYPE_CHECKING:
     from dcmtools.cli._committing import Committing
-    from dcmtools.dataset.edit import Assignment
     from dcmtools.dataset.new_uids import NewUids
+    from dcmtools.dataset.operations import Operation
     from dcmtools.pixels.worker import Transcoder
 
 _SALT = 16  # bytes
@@ -63,7 +63,7 @@ class Changes:
         """What a journal knows them by."""
         return (*self.assign, *(["--new-uids"] if self.new_uids else []))
 
-    def assignments(self) -> "tuple[Assignment, ...]":
+    def assignments(self) -> "tuple[Operation, ...]":
         """Understand the values to set.
 
         Raises
@@ -144,7 +144,7 @@ class Sending:
             journal = None if resume is None else Journal(resume, label, changes.listed)
             if journal is not None:
                 stack.enter_context(journal)
-            self._sets_instance = any(each.path.plain_tag == _INSTANCE for each in assignments)
+            self._sets_instance = any(each.tag == _INSTANCE for each in assignments)
             encode = stack.enter_context(_Encode())
             uids = changes.uids(journal)
             self._consignment = Consignment(

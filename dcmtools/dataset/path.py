@@ -96,7 +96,7 @@ class TagPath:
     nodes: tuple[Node, ...]
 
     @classmethod
-    def parse(cls, text: str, *, wildcards: bool = False) -> "TagPath":
+    def parse(cls, text: str, *, wildcards: bool = False, items: bool = False) -> "TagPath":
         """Read a path.
 
         Parameters
@@ -105,6 +105,8 @@ class TagPath:
             The path as the user wrote it.
         wildcards : bool
             Whether ``*`` and ``x`` may stand for tags and digits.
+        items : bool
+            Whether the path may end with an item number, and then name that item.
 
         Raises
         ------
@@ -125,7 +127,7 @@ class TagPath:
                 why = f"cannot be read from '{text[position:]}' on"
                 raise UsageError(text, why, f"Write {_FORMS}.")
             position += 1
-        if nodes[-1].item is not None:
+        if nodes[-1].item is not None and not items:
             raise UsageError(text, "ends with an item number", "Name an element of the item.")
         return cls(tuple(nodes))
 

@@ -4,6 +4,7 @@ This is the reader of every command. A file that was not read to its end is neve
 anew: ask `DicomFile.damage` once the elements are exhausted.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -88,6 +89,16 @@ class DicomFile:
     def size(self) -> int:
         """The bytes of the file."""
         return self._file.size
+
+    @property
+    def before(self) -> FileSource:
+        """The bytes of the file itself, in which a data set that is deflated is not inflated."""
+        return self._file
+
+    @property
+    def status(self) -> os.stat_result | None:
+        """What the operating system said of the file when it was opened; None of a pipe."""
+        return self._file.status if self._file.is_regular else None
 
     @property
     def is_addressable(self) -> bool:

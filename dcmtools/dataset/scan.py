@@ -64,6 +64,8 @@ class Scanner(Walk):
     items : bool
         Whether these are the items of a sequence, not a data set. UN elements in them are not
         looked into then.
+    level : Level, optional
+        What holds in the data set already, where it is a piece of one.
     """
 
     def __init__(  # noqa: PLR0913 - a walk has that many sides
@@ -76,9 +78,11 @@ class Scanner(Walk):
         charset: bytes = b"",
         meta: bool = False,
         items: bool = False,
+        level: Level | None = None,
     ) -> None:
-        level = Level(encoding)
-        level.charset = charset
+        if level is None:
+            level = Level(encoding)
+            level.charset = charset
         end = source.size if end is None else min(end, source.size)
         kind = Kind.SEQUENCE if items else Kind.DATA_SET
         root = Frame(kind, 0, level, end, delimited=False, encoding=encoding)

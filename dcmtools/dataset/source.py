@@ -53,6 +53,13 @@ class FileSource:
         The file is missing, is a folder or cannot be read.
     NotDicomError
         The pipe is not worth reading.
+
+    Attributes
+    ----------
+    status : os.stat_result
+        What the operating system says of the bytes, from when they were opened.
+    is_regular : bool
+        Whether the path leads to these bytes, so that others can read them there.
     """
 
     def __init__(self, path: Path, sniff: Callable[[bytes], bool]) -> None:
@@ -70,6 +77,7 @@ class FileSource:
                 status = os.fstat(self._fd)
         except (OSError, ValueError) as error:  # a ValueError is about NUL in the name
             raise InputError(str(path), reason(error)) from error
+        self.status = status
         self.size = status.st_size
         self.is_regular = self._spool is None and path != STDIN
 
@@ -89,6 +97,11 @@ class FileSource:
                         raise NotDicomError(str(self._path), "is not a DICOM file")
         self._spool.flush()
         return self._spool.fileno()
+
+    @property
+    def descriptor(self) -> int:
+        """The open file, for what the operating system can do with it by itself."""
+        return self._fd
 
     def read(self, offset: int, count: int) -> bytes:
         """Read `count` bytes at `offset`; fewer only where the file ends."""

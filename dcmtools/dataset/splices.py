@@ -6,12 +6,19 @@ What is not replaced is read from the file when it is asked for, and is bit for 
 import io
 import os
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dcmtools.dataset.source import Source
+from dcmtools.dataset.source import FileSource, Source
 from dcmtools.errors import InputError
+
+_BLOCK = 1 << 18
+"""Bytes that are read at a time; with more, the caches of a processor are too small."""
+_SHORT = 1 << 20
+"""Bytes that are read at once all the same: what is short has a cost for each time."""
+_LONG = 1 << 23
+"""Bytes that the system may copy faster than they are read and written."""
 
 
 class Splice(NamedTuple):
@@ -22,6 +29,17 @@ class Splice(NamedTuple):
     length: int
     """The bytes of the source that go."""
     new: bytes
+
+
+class Stretch(NamedTuple):
+    """Bytes of a file that follow each other."""
+
+    descriptor: int
+    """The open file."""
+    offset: int
+    """Where they begin in it, in bytes."""
+    length: int
+    """How many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +83,8 @@ class Edited(io.RawIOBase):
         The bytes of the stream.
     transfer_syntax, sop_class, sop_instance : str
         As in `Identity`.
+    is_changed : bool
+        Whether anything is replaced at all.
     """
 
     def __init__(
@@ -84,10 +104,12 @@ class Edited(io.RawIOBase):
         self._starts: list[int] = []
         self._pieces: list[bytes | int] = []  # bytes, or an offset in the source
         self.size = 0
+        self.is_changed = False
         at = extent.start
         for offset, length, new in sorted(splices, key=lambda one: (one.offset, one.length > 0)):
             self._add(at, offset - at)
             self._add(new, len(new))
+            self.is_changed = True
             at = offset + length
         self._add(at, extent.stop - at)
         self._at = 0
@@ -130,6 +152,47 @@ class Edited(io.RawIOBase):
             done += len(data)
             self._at += len(data)
         return done
+
+    def pieces(self, long: int = _LONG) -> Iterator[bytes | Stretch]:
+        """Give all bytes in order, the long stretches of a file only by where they are.
+
+        Parameters
+        ----------
+        long : int
+            The bytes from which a stretch of a file is not read; what is no file, as an inflated
+            data set, is.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read, or has become shorter.
+        """
+        source = self._source
+        ends = [*self._starts[1:], self.size]
+        for start, end, piece in zip(self._starts, ends, self._pieces, strict=False):
+            length = end - start
+            if isinstance(piece, bytes):
+                yield piece
+            elif isinstance(source, FileSource) and length >= long:
+                yield Stretch(source.descriptor, piece, length)
+            else:
+                yield from self.stretch(piece, length)
+
+    def stretch(self, offset: int, length: int) -> Iterator[bytes]:
+        """Read bytes of the source in order, a block at a time.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read, or has become shorter.
+        """
+        block = _BLOCK if length > _SHORT else max(length, 1)
+        for at in range(offset, offset + length, block):
+            wanted = min(block, offset + length - at)
+            data = self._source.read(at, wanted)
+            if len(data) < wanted:
+                raise InputError(self._name, "has become shorter")
+            yield data
 
     def _some(self, count: int) -> bytes | memoryview:
         """Give bytes at the position, `count` at most, from one piece."""

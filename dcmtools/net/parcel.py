@@ -22,8 +22,8 @@ from dcmtools.net.sop_classes import UNCOMPRESSED
 from dcmtools.net.transfer import Body, FileBody, PaddedBody, StreamBody, WatchedBody
 
 if TYPE_CHECKING:
-    from dcmtools.dataset.edit import Assignment
     from dcmtools.dataset.new_uids import NewUids
+    from dcmtools.dataset.operations import Operation
 
 
 class Stamp(NamedTuple):
@@ -76,7 +76,7 @@ class Treatment:
         When they are encoded anew.
     encode : Encode or None
         What does that; None where nothing can.
-    assignments : tuple of Assignment
+    assignments : tuple of Operation
         Values to set.
     uids : NewUids or None
         What gives them new UIDs.
@@ -86,7 +86,7 @@ class Treatment:
 
     transcode: Transcode = Transcode.LOSSLESS
     encode: Encode | None = None
-    assignments: "tuple[Assignment, ...]" = ()
+    assignments: "tuple[Operation, ...]" = ()
     uids: "NewUids | None" = None
     watch: Callable[[int], None] | None = None
 
@@ -213,7 +213,7 @@ def _syntax_after(source: Outgoing, treatment: Treatment) -> str:
     """Give the transfer syntax of an object once it has been changed."""
     if not treatment.changes:
         return source.transfer_syntax
-    from dcmtools.dataset.edit import INFLATED  # noqa: PLC0415 - most change nothing
+    from dcmtools.dataset.syntaxes import INFLATED  # noqa: PLC0415 - most change nothing
 
     return INFLATED.get(source.transfer_syntax, source.transfer_syntax)
 

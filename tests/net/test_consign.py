@@ -8,7 +8,7 @@ import pytest
 
 import dcmtools
 from dcmtools import Access, Journal, Peer, Policy, Sent, Transcoder, Treatment, Unsent, store
-from dcmtools.dataset.assignments import parse_assignment
+from dcmtools.dataset.edit import parse_assignment
 from dcmtools.dataset.files import find_files
 from dcmtools.dataset.new_uids import NewUids
 from dcmtools.errors import InputError, NotDicomError, NotOfferedError, OutputError

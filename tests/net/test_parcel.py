@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dcmtools.dataset.assignments import parse_assignment
+from dcmtools.dataset.edit import parse_assignment
 from dcmtools.dataset.new_uids import NewUids
 from dcmtools.dataset.outgoing import Outgoing, check, look_at
 from dcmtools.errors import DcmtoolsError, InputError, NotOfferedError
