@@ -12,6 +12,9 @@ from typing import NamedTuple
 from dcmtools.dataset.source import STDIN
 from dcmtools.errors import DcmtoolsError, InputError, reason
 
+PART_PREFIX, PART_SUFFIX = ".dcmtools-", ".part"
+"""How the name of a file begins and ends that is still being written."""
+
 
 class Operand(NamedTuple):
     """A file to work on.
@@ -24,11 +27,14 @@ class Operand(NamedTuple):
         Whether the user named it. A file that was only met on a walk may be no DICOM.
     error : DcmtoolsError or None
         Why the walk could not go on here.
+    folder : Path or None
+        The folder that the user named, where the file was met on a walk through it.
     """
 
     path: Path
     named: bool = True
     error: DcmtoolsError | None = None
+    folder: Path | None = None
 
 
 def find_files(names: Iterable[str], *, recurse: bool = True) -> Iterator[Operand]:
@@ -45,7 +51,8 @@ def find_files(names: Iterable[str], *, recurse: bool = True) -> Iterator[Operan
     ------
     Operand
         Each file; those of a folder sorted by name, folders among them. A folder that cannot be
-        read is an operand with an error. Nothing is opened.
+        read is an operand with an error. What is still being written is passed over. Nothing is
+        opened.
     """
     for name in names:
         if name == str(STDIN):
@@ -65,6 +72,7 @@ def _path(name: str) -> Path:
 
 
 def _walk(folder: str, *, recurse: bool) -> Iterator[Operand]:
+    root = _path(folder)
     waiting = [folder]
     entries: list[os.DirEntry[str]] = []
     while waiting or entries:
@@ -74,14 +82,17 @@ def _walk(folder: str, *, recurse: bool) -> Iterator[Operand]:
                 with os.scandir(path) as found:
                     entries += sorted(found, key=lambda entry: entry.name, reverse=True)
             except OSError as error:
-                yield Operand(_path(path), named=False, error=InputError(path, reason(error)))
+                why = InputError(path, reason(error))
+                yield Operand(_path(path), named=False, error=why, folder=root)
             continue
         entry = entries.pop()
         if entry.is_dir(follow_symlinks=False):
             waiting += [entry.path] * recurse
+        elif entry.name.startswith(PART_PREFIX) and entry.name.endswith(PART_SUFFIX):
+            continue
         elif os.path.isfile(entry.path) or not os.path.exists(entry.path):  # noqa: PTH110, PTH113
             # No pipes, sockets, devices or links to folders; a link to nowhere is an error.
-            yield Operand(_path(entry.path), named=False)
+            yield Operand(_path(entry.path), named=False, folder=root)
 
 
 def read_list(file: str, *, null: bool = False) -> Iterator[str]:

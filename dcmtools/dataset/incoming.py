@@ -4,13 +4,14 @@ What is under way has a name of its own in the same folder and is locked; what a
 left behind is no longer locked and is swept away by the next one.
 """
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from secrets import token_hex
 from types import ModuleType
 
+from dcmtools.dataset.files import PART_PREFIX, PART_SUFFIX
 from dcmtools.dataset.placing import make_folder
 from dcmtools.dataset.source import OPEN_FLAGS, WINDOW, pread
 from dcmtools.errors import OutputError, reason
@@ -21,10 +22,12 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-_PREFIX, _SUFFIX = ".dcmtools-", ".part"
 _LARGE = 1 << 15  # bytes that are worth a write of their own
 _PIECE = 1 << 17  # bytes that are written at once where they come in small pieces
 _AHEAD = 1 << 12  # bytes that are read at a place that was jumped to
+_MOST_COPIED = 1 << 26  # bytes at a time, so that Ctrl-C is heard in between
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_copy_range = getattr(os, "copy_file_range", None)  # Linux has it
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
 
 
@@ -54,9 +57,9 @@ class Incoming:
     def __init__(self, folder: Path) -> None:
         # Not by tempfile, whose files nobody else may read whatever the umask says.
         while True:
-            self.name = f"{folder}{os.sep}{_PREFIX}{token_hex(8)}{_SUFFIX}"
+            self.name = f"{folder}{os.sep}{PART_PREFIX}{os.urandom(8).hex()}{PART_SUFFIX}"
             self._fd = os.open(self.name, _NEW | OPEN_FLAGS, 0o666)
-            if _lock(self._fd):
+            if lock(self._fd):
                 break
             os.close(self._fd)
         self.size = 0
@@ -69,12 +72,58 @@ class Incoming:
         """Take what comes next."""
         self.size += len(part)
         pending = self._pending
-        if len(part) >= _LARGE and not pending and self._head:
+        if self._head and len(part) >= (_PIECE if pending else _LARGE):
+            self.flush()
             self._put(part)
             return
         pending += part
         if len(pending) >= _PIECE:
             self.flush()
+
+    @property
+    def descriptor(self) -> int:
+        """The open file, for what is to be known or set besides its bytes."""
+        return self._fd
+
+    def copy(self, source: int, offset: int, count: int) -> int:
+        """Have the operating system copy what comes next from another file.
+
+        Parameters
+        ----------
+        source : int
+            The descriptor of the other file; where it stands does not matter, and stays.
+        offset, count : int
+            The bytes, in that file.
+
+        Returns
+        -------
+        int
+            The bytes that were copied; fewer, and none at all, where it cannot do that: the rest
+            is to be read and written.
+
+        Raises
+        ------
+        OSError
+            There is no room for them.
+        """
+        self.flush()
+        if self._pending is self._head:  # what is kept in memory has no gaps
+            self._pending = bytearray()
+        done = 0
+        while _copy_range is not None and done < count:
+            try:
+                copied = _copy_range(
+                    source, self._fd, min(count - done, _MOST_COPIED), offset + done
+                )
+            except OSError as error:
+                if error.errno in _FULL:
+                    raise
+                break
+            if not copied:
+                break
+            done += copied
+        self.size += done
+        return done
 
     def flush(self) -> None:
         """Hand everything to the operating system."""
@@ -131,8 +180,11 @@ class Incoming:
                 self._there = False
 
 
-def _lock(descriptor: int) -> bool:
-    """Lock a file that was just made; tell whether it is still there, and not swept away."""
+def lock(descriptor: int) -> bool:
+    """Lock a file; tell whether nobody else has, and whether it is still there.
+
+    Where there are no locks it is as if it were locked. It is until it is closed.
+    """
     if fcntl is None:
         return True
     try:
@@ -165,7 +217,7 @@ def sweep(folder: Path) -> int:
     swept = 0
     if fcntl is None:
         return swept
-    for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+    for path in folder.glob(f"{PART_PREFIX}*{PART_SUFFIX}"):
         if path.is_symlink() or not path.is_file():
             continue  # none of ours
         with suppress(OSError), path.open("rb") as file:

@@ -105,7 +105,7 @@ def place(
                 sync(name.parent)
             return Placed(name, known=True, renamed=number > 1)
         number += 1
-        name = _numbered(target, number)
+        name = numbered(target, number)
     if durable:
         try:
             sync(name.parent)
@@ -116,7 +116,7 @@ def place(
     return Placed(name, renamed=number > 1)
 
 
-def _numbered(target: Path, number: int) -> Path:
+def numbered(target: Path, number: int) -> Path:
     """Put a number behind a name, and not with a dot, or it would look like another UID."""
     suffix = match[0] if (match := _SUFFIX.search(target.name)) else ""
     return target.with_name(f"{target.name.removesuffix(suffix)}_{number}{suffix}")
