@@ -8,7 +8,7 @@ dies takes only the files with it that it was working on.
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -58,7 +58,7 @@ class _Result(NamedTuple):
 
 def run(
     items: Iterable[Item], work: Work, *, jobs: int = 1, threads: int = 1, fail_fast: bool = False
-) -> Iterator[str | Outcome]:
+) -> Generator[str | Outcome]:
     """Work on items; give their output and outcomes in the order of the items.
 
     Parameters

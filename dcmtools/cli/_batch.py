@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from time import monotonic
 from typing import IO
@@ -60,7 +60,8 @@ def json_array(documents: Iterable[str]) -> Iterator[str]:
     yield "\n]\n"
 
 
-def _record(outcome: Outcome) -> dict[str, object]:
+def record(outcome: Outcome) -> dict[str, object]:
+    """Make the record of an item for a report."""
     return {
         "file": os.fsencode(outcome.path).decode("utf-8", "backslashreplace"),
         "status": outcome.status,
@@ -99,7 +100,7 @@ class Batch:
         report: Path | None = None,
         describe: Callable[[Outcome], dict[str, object]] | None = None,
     ) -> None:
-        self._describe = describe or _record
+        self._describe = describe or record
         self.tally = Tally(verb)
         self._command = command
         self._quiet = settings.verbosity < 0
@@ -129,8 +130,11 @@ class Batch:
         if not jobs:
             jobs = default_jobs() if len(items) >= _PARALLEL_FROM else 1
         shown = len(items) > 1 and not self._quiet
-        with progress(self._command, len(items), shown=shown, alone=alone) as bar:
-            pieces = run(items, work, jobs=jobs, threads=threads, fail_fast=fail_fast)
+        pieces = run(items, work, jobs=jobs, threads=threads, fail_fast=fail_fast)
+        with (
+            closing(pieces),  # so that nobody works on when this is interrupted
+            progress(self._command, len(items), shown=shown, alone=alone) as bar,
+        ):
             for piece in through(pieces):
                 if isinstance(piece, str):
                     yield piece
@@ -150,7 +154,7 @@ class Batch:
             self._talk.step(f"{name}: skipped: {'; '.join(outcome.reasons)}")
         elif outcome.status is Status.DONE:
             self._talk.step(f"{name}: {self.tally.verb}")
-        elif outcome.status in (Status.UNCHANGED, Status.EXCLUDED):
+        elif outcome.status in (Status.UNCHANGED, Status.KNOWN, Status.EXCLUDED):
             self._talk.step(f"{name}: {outcome.status}")
         else:
             damaged = "damaged: " if outcome.status is Status.DAMAGED else ""

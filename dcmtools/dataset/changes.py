@@ -48,8 +48,8 @@ class _Side:
         options = TextOptions(bulk_size=_BULK)
         return "".join(text_blocks(self.elements(), self.load, options))
 
-    def model(self) -> object:
-        """Give it in the DICOM JSON model (PS3.18 F.2), without its tag.
+    def model(self) -> str:
+        """Write it in the DICOM JSON model (PS3.18 F.2), without its tag.
 
         The model says of all text that it is in UTF-8; which character set the file names is told
         all the same.
@@ -57,10 +57,10 @@ class _Side:
         first = next(self.elements())
         if first.tag == SPECIFIC_CHARACTER_SET:
             named = self.load(first).decode("latin-1").strip("\0 ")
-            return {"vr": "CS"} | ({"Value": named.split("\\")} if named else {})
+            return json.dumps({"vr": "CS"} | ({"Value": named.split("\\")} if named else {}))
         options = ModelOptions(bulk=Bulk.OMIT, bulk_size=_BULK)
         document = json_document(self.elements(), self.load, options)
-        return next(iter(json.loads(document).values()), None)
+        return document.partition(":")[2].removesuffix("}")  # it may be too deep to be parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +90,11 @@ class Change:
             for line in side.text().splitlines()
         )
 
-    def record(self) -> dict[str, object]:
-        """Give it for JSON: path, tag, and both sides in the DICOM JSON model, None for none."""
-        return {
-            "path": str(self.path),
-            "tag": f"{self.tag:08X}",
-            "old": None if self._old is None else self._old.model(),
-            "new": None if self._new is None else self._new.model(),
-        }
+    def json(self) -> str:
+        """Write it as JSON: path, tag, and both sides in the DICOM JSON model, null for none."""
+        place = json.dumps({"path": str(self.path), "tag": f"{self.tag:08X}"}, ensure_ascii=False)
+        old, new = (side.model() if side is not None else "null" for side in (self._old, self._new))
+        return f'{place[:-1]}, "old": {old}, "new": {new}}}'
 
 
 def changes(tree: Tree) -> Iterator[Change]:

@@ -327,6 +327,12 @@ def _found(data_set: DataSet, wanted: PathNode) -> list[Node]:
     """List the elements of a data set that a node of a path names; copies are several."""
     if wanted.mask == EXACT:
         return data_set.find(wanted.tag)
+    if wanted.creator:
+        owned = data_set.level.creators.items()
+        blocks = [block for block, name in owned if name == wanted.creator]
+        tags = [block << 8 | wanted.tag & 0xFF for block in sorted(blocks)]
+        group = wanted.tag >> 16
+        return [node for tag in tags if tag >> 16 == group for node in data_set.find(tag)]
     return [node for node in data_set.nodes if wanted.matches(node.tag, node.creator)]
 
 

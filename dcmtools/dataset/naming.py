@@ -120,6 +120,12 @@ class Names:
         fields = (field for part in self.parts for field in part if isinstance(field, _Field))
         return frozenset(field.key for field in fields if isinstance(field.key, int))
 
+    @property
+    def specials(self) -> frozenset[str]:
+        """Those of `SPECIALS` that the names depend on."""
+        fields = (field for part in self.parts for field in part if isinstance(field, _Field))
+        return frozenset(field.key for field in fields if isinstance(field.key, str))
+
     def path(self, values: Mapping[Key, str]) -> str:
         """Name an object.
 

@@ -7,8 +7,8 @@ by the operating system and is never in memory as a whole. What cannot be writte
 import os
 import stat
 import zlib
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -104,7 +104,7 @@ def rewrite(  # noqa: PLR0913 - what is to be written, and where and how
         with (
             InPlace(file, backup=backup)
             if target is None
-            else _Elsewhere(file, target, overwrite=overwrite, durable=durable, root=root)
+            else _Elsewhere(file.status, target, overwrite=overwrite, durable=durable, root=root)
         ) as place:
             _sweep_once(place.path.parent)
             with incoming(place.path.parent) as new:
@@ -113,6 +113,41 @@ def rewrite(  # noqa: PLR0913 - what is to be written, and where and how
     except OSError as error:
         raise OutputError(str(target or file.path), reason(error)) from error
     return place.path
+
+
+@contextmanager
+def output(
+    status: os.stat_result | None, target: Path, where: Destination, root: Path | None = None
+) -> Iterator[Incoming]:
+    """Open a file for an output that others write; it gets its name at the end of the block.
+
+    Parameters
+    ----------
+    status : os.stat_result or None
+        What the operating system says of the input, which must not be the output too, and which
+        nobody may read who may not read the input; None where it is no file.
+    target : Path
+        The name of the output.
+    where : Destination
+        Whether an output that is there may be replaced, and whether to wait for stable storage.
+    root : Path or None
+        A folder that the target must not leave by any link.
+
+    Raises
+    ------
+    OutputError
+        The output cannot be written, or is there already, or is the input itself.
+    """
+    try:
+        place = _Elsewhere(
+            status, target, overwrite=where.overwrite, durable=where.durable, root=root
+        )
+        _sweep_once(place.path.parent)
+        with incoming(place.path.parent) as new:
+            yield new
+            place.put(new, durable=where.durable)
+    except OSError as error:
+        raise OutputError(str(target), reason(error)) from error
 
 
 def sync_folders(paths: Iterable[Path]) -> None:
@@ -179,14 +214,20 @@ class _Elsewhere:
     """A name that a file gets that is not the one that was read."""
 
     def __init__(
-        self, file: DicomFile, target: Path, *, overwrite: bool, durable: bool, root: Path | None
+        self,
+        status: os.stat_result | None,
+        target: Path,
+        *,
+        overwrite: bool,
+        durable: bool,
+        root: Path | None,
     ) -> None:
         if overwrite and root is None:  # the file that was named is meant, not a link to it
             target = Path(os.path.realpath(target)) if target.is_symlink() else target
         self.path = target
         self._overwrite = overwrite
-        self._mode = stat.S_IMODE(file.status.st_mode) if file.status else 0o666
-        self._check(file.status)
+        self._mode = stat.S_IMODE(status.st_mode) if status else 0o666
+        self._check(status)
         if root is None:
             make_folder(target.parent)
         else:
