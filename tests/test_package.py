@@ -29,6 +29,12 @@ def test_the_wheel_holds_every_module(wheel: Path) -> None:
     assert modules | {"dcmtools/py.typed"} <= names(wheel)
 
 
+def test_the_wheel_holds_every_table(wheel: Path) -> None:
+    tables = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("dcmtools/deid/data/*.tsv")}
+    assert len(tables) == 5
+    assert tables <= names(wheel)
+
+
 def test_the_wheel_holds_every_manual_page_and_completion(wheel: Path) -> None:
     pages = {f"share/man/man{path.suffix[1:]}/{path.name}" for path in (ROOT / "man").iterdir()}
     completions = {
