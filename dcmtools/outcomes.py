@@ -14,6 +14,8 @@ class Status(StrEnum):
     DONE = "done"
     UNCHANGED = "unchanged"
     """There was nothing to do to it."""
+    KNOWN = "already there"
+    """What it would become is there."""
     EXCLUDED = "excluded"
     """It is not one of those that are meant."""
     DAMAGED = "damaged"
@@ -90,7 +92,7 @@ class Tally:
         """The exit code that tells the truth about the batch."""
         if self.unexpected:
             return ExitCode.FAILURE
-        well = (Status.DONE, Status.UNCHANGED, Status.EXCLUDED)
+        well = (Status.DONE, Status.UNCHANGED, Status.KNOWN, Status.EXCLUDED)
         done = sum(self.counts[status] for status in well)
         damaged = self.counts[Status.DAMAGED]
         if damaged or (done and self.counts[Status.FAILED]):

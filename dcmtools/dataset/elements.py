@@ -155,12 +155,21 @@ class Problem:
     damage : bool
         Whether data is missing or in doubt, so that the file must not be written anew.
         Otherwise everything was read and the problem is only worth a warning.
+    value : str
+        What of the reason stands in the file, "" for nothing.
     """
 
     offset: int
     reason: str
     damage: bool = True
+    value: str = ""
 
     def __str__(self) -> str:
         """Print the reason and the place."""
         return f"{self.reason}, at byte {self.offset}"
+
+    @property
+    def without_value(self) -> str:
+        """The reason and the place, for those who must not see what stands in the file."""
+        reason = self.reason.replace(f" {self.value}", "") if self.value else self.reason
+        return f"{reason}, at byte {self.offset}"

@@ -15,6 +15,11 @@ from dcmtools.errors import DcmtoolsError, InputError, reason
 PART_PREFIX, PART_SUFFIX = ".dcmtools-", ".part"
 """How the name of a file begins and ends that is still being written."""
 
+STAGING_SUFFIX = ".staging"
+"""How the name of a folder of such files ends; it begins like theirs."""
+
+_UNFINISHED = (PART_SUFFIX, STAGING_SUFFIX)
+
 
 class Operand(NamedTuple):
     """A file to work on.
@@ -86,10 +91,10 @@ def _walk(folder: str, *, recurse: bool) -> Iterator[Operand]:
                 yield Operand(_path(path), named=False, error=why, folder=root)
             continue
         entry = entries.pop()
+        if entry.name.startswith(PART_PREFIX) and entry.name.endswith(_UNFINISHED):
+            continue
         if entry.is_dir(follow_symlinks=False):
             waiting += [entry.path] * recurse
-        elif entry.name.startswith(PART_PREFIX) and entry.name.endswith(PART_SUFFIX):
-            continue
         elif os.path.isfile(entry.path) or not os.path.exists(entry.path):  # noqa: PTH110, PTH113
             # No pipes, sockets, devices or links to folders; a link to nowhere is an error.
             yield Operand(_path(entry.path), named=False, folder=root)

@@ -140,7 +140,7 @@ def read_header(source: Source, name: str, max_inflated: int, *, glance: bool = 
         problems.append(Problem(start, "there is no Transfer Syntax UID", damage=False))
     elif uid not in IMPLICIT and not uid.startswith(_STANDARD):
         why = f"the Transfer Syntax UID {uid!r} is not known"
-        problems.append(Problem(start, why, damage=False))
+        problems.append(Problem(start, why, damage=False, value=repr(uid)))
     encoding = _check(source, end, declared, problems)
     return Header(meta, uid, source, end, encoding, problems=problems, offset=end)
 

@@ -285,8 +285,9 @@ class Scanner(Walk):
         if tag == SPECIFIC_CHARACTER_SET:
             level.charset = value if value.strip(b" \0") else self._assumed
             if not is_known(value):
-                shown = value.decode("ascii", "replace")
-                self._note(f"the Specific Character Set {shown!r} is not known", damage=False)
+                shown = repr(value.decode("ascii", "replace"))
+                why = f"the Specific Character Set {shown} is not known"
+                self._note(why, damage=False, value=shown)
         elif tag == PIXEL_REPRESENTATION:
             level.signed = value[:2] in (b"\1\0", b"\0\1")
         elif tag & PRIVATE_GROUP and 0x10 <= number <= 0xFF:  # noqa: PLR2004 - PS3.5 7.8.1

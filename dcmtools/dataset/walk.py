@@ -181,12 +181,12 @@ class Walk:
             ends += self._close(self.position)
         return ends
 
-    def _note(self, reason: str, *, damage: bool = True) -> None:
+    def _note(self, reason: str, *, damage: bool = True, value: str = "") -> None:
         if reason in self._noted:
             return
         self._noted.add(reason)
         if len(self.problems) < _MOST_PROBLEMS:
-            self.problems.append(Problem(self.position, reason, damage))
+            self.problems.append(Problem(self.position, reason, damage, value))
         elif damage or len(self.problems) == _MOST_PROBLEMS:
             self.problems[_MOST_PROBLEMS:] = [Problem(self.position, "more is wrong", damage)]
 

@@ -47,7 +47,7 @@ def rows_in(elements: Elements, depth: int = 0) -> Iterator[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("last", [False, True])
-@pytest.mark.parametrize("options", CHOICES, ids="+".join)
+@pytest.mark.parametrize("options", CHOICES, ids=lambda each: "+".join(sorted(each)))
 def test_right_outputs_pass(
     folder: Folder, tmp_path: Path, options: frozenset[str], *, last: bool
 ) -> None:
