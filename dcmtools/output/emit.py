@@ -73,8 +73,12 @@ class Output:
         OutputError
             The text cannot be written.
         """
+        self.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write bytes; raises what `write` raises."""
         try:
-            self._stream.write(text.encode("utf-8", "surrogateescape"))
+            self._stream.write(data)
         except OSError as error:
             raise output_failure(error) from error
 

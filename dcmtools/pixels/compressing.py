@@ -192,7 +192,10 @@ class Compressor:
         if self.transfer_syntax in _TRANSFORMED:
             more["use_mct"] = self._transforms
         if self._loss is not None:
-            rates = {"j2k_cr": self._loss.ratio, "j2k_psnr": self._loss.quality}
+            # The encoder counts the bits that are stored, and not those that are allocated.
+            stored = self._options["bits_stored"] / self._options["bits_allocated"]
+            ratio = max(self._loss.ratio * stored, 1.0) if self._loss.ratio else 0.0
+            rates = {"j2k_cr": ratio, "j2k_psnr": self._loss.quality}
             more |= {name: [value] for name, value in rates.items() if value}
         try:
             made = bytes(self._encoder.encode(pixels, **self._options, **more))

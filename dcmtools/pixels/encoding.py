@@ -6,7 +6,7 @@ where the encodings differ in it. What was long is never in memory as a whole.
 """
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from struct import pack
 from typing import BinaryIO, NamedTuple
 
@@ -23,6 +23,7 @@ from dcmtools.dataset.elements import (
 from dcmtools.dataset.read import DicomFile
 from dcmtools.dataset.values import TEXT_VRS
 from dcmtools.errors import InputError
+from dcmtools.pixels.fragments import FragmentWriter
 
 _CHUNK = 1 << 20
 _SHORT_LENGTHS = 1 << 16
@@ -42,6 +43,8 @@ class Given(NamedTuple):
     vr: str
     value: bytes
     """In little endian, of even length."""
+    placed: Callable[[int], None] | None = None
+    """Is told where the value has been written, in bytes, where it has to be written again."""
 
 
 class Frames(NamedTuple):
@@ -54,14 +57,32 @@ class Frames(NamedTuple):
     """The pixels in little endian."""
 
 
+class Encapsulated(NamedTuple):
+    """Encapsulated pixel data that are written in place of others."""
+
+    writer: FragmentWriter
+    frames: Iterator[bytes]
+    """The compressed frames."""
+
+
 class Changes(NamedTuple):
     """What is written in place of elements, by the offset of the element in the file."""
 
     elements: dict[int, tuple[Given, ...]]
     """Elements; none where one is left out."""
-    added: dict[int, Given]
+    added: dict[int, tuple[Given, ...]]
     """Elements that are written before the one of the file."""
-    pixels: dict[int, Frames]
+    pixels: dict[int, Frames | Encapsulated]
+    items: dict[int, bytes]
+    """What follows the items of a sequence: more of them, encoded as the result is."""
+
+    def put(self, place: Element, given: Given) -> None:
+        """Set an element: the one of the file, or one that is written before it."""
+        if place.tag == given.tag:
+            self.elements[place.offset] = (given,)
+        else:
+            others = self.added.get(place.offset, ())
+            self.added[place.offset] = tuple(sorted((*others, given), key=lambda one: one.tag))
 
 
 def write(file: DicomFile, target: Encoding, changes: Changes, out: BinaryIO) -> None:
@@ -98,7 +119,8 @@ class _Writer:
         self._target = target
         self._changes = changes
         self._out = out
-        self._open: list[bool] = []  # whether a delimiter ends the sequences and items
+        # What ends the sequences and items that are open, before a delimiter; None for nothing.
+        self._open: list[bytes | None] = []
 
     def write(self) -> None:
         elements = self._file.elements()
@@ -106,9 +128,8 @@ class _Writer:
             if not element.vr:  # it may have the offset of the element that follows
                 self._write_bracket(element)
                 continue
-            added = self._changes.added.get(element.offset)
-            if added is not None:
-                self._write_given(added)
+            for each in self._changes.added.get(element.offset, ()):
+                self._write_given(each)
             given = self._changes.elements.get(element.offset)
             frames = self._changes.pixels.get(element.offset)
             if given is not None:
@@ -116,7 +137,10 @@ class _Writer:
                     self._write_given(each)
             elif frames is not None and element.tag == PIXEL_DATA:
                 self._write_frames(frames)
-                _skip(elements)
+                if element.is_container:
+                    _skip(elements)
+            elif element.is_container and element.vr != "SQ":
+                self._write_fragments(element, elements)
             elif element.vr == "SQ":
                 self._write_sequence(element, elements)
             elif not _is_left_out(element):
@@ -125,9 +149,12 @@ class _Writer:
     def _write_bracket(self, element: Element) -> None:
         """Write an item or an end; what was empty needs no delimiter."""
         if element.tag == ITEM:
-            self._open.append(element.length > 0)
+            self._open.append(b"" if element.length else None)
             self._put(ITEM, "", UNDEFINED if element.length else 0)
-        elif self._open.pop():
+            return
+        more = self._open.pop()
+        if more is not None:
+            self._out.write(more)
             self._put(element.tag, "", 0)
 
     def _write_sequence(self, element: Element, elements: Iterator[Element]) -> None:
@@ -140,8 +167,10 @@ class _Writer:
                 inner = next(elements)
             self._write_element(element._replace(vr="UN"))
             return
-        self._open.append(element.length > 0)
-        self._put(element.tag, "SQ", UNDEFINED if element.length else 0)
+        more = self._changes.items.get(element.offset, b"")
+        is_empty = not (element.length or more)
+        self._open.append(None if is_empty else more)
+        self._put(element.tag, "SQ", 0 if is_empty else UNDEFINED)
         self._write_bracket(inner)
 
     def _was_unknown(self, element: Element) -> bool:
@@ -161,7 +190,7 @@ class _Writer:
         swapped = source_big != (self._target.big_endian and written != "UN")
         width = _WIDTHS.get(known, 1) if swapped else 1
         for chunk in self._chunks(element):
-            self._out.write(_swapped(chunk, width))
+            self._out.write(byteswapped(chunk, width))
         if element.length % 2:
             text = known in TEXT_VRS and known != "UI"
             self._out.write(b" " if text else b"\0")
@@ -183,13 +212,30 @@ class _Writer:
     def _write_given(self, given: Given) -> None:
         written = self._put(given.tag, given.vr, len(given.value))
         big = self._target.big_endian and written != "UN"
-        self._out.write(_swapped(given.value, _WIDTHS.get(given.vr, 1) if big else 1))
+        if given.placed is not None:
+            given.placed(self._out.tell())
+        self._out.write(byteswapped(given.value, _WIDTHS.get(given.vr, 1) if big else 1))
 
-    def _write_frames(self, pixels: Frames) -> None:
+    def _write_fragments(self, element: Element, elements: Iterator[Element]) -> None:
+        """Write encapsulated pixel data as they are."""
+        self._put(element.tag, "OB", UNDEFINED)
+        for each in elements:
+            self._put(each.tag, "", each.length)
+            if each.tag == SEQUENCE_END:
+                return
+            for chunk in self._chunks(each):
+                self._out.write(chunk)
+
+    def _write_frames(self, pixels: Frames | Encapsulated) -> None:
+        if isinstance(pixels, Encapsulated):
+            self._put(PIXEL_DATA, "OB", UNDEFINED)
+            for piece in pixels.writer.written(pixels.frames):
+                self._out.write(piece)
+            return
         self._put(PIXEL_DATA, pixels.vr, pixels.length + pixels.length % 2)
         width = _WIDTHS.get(pixels.vr, 1) if self._target.big_endian else 1
         for frame in pixels.frames:
-            self._out.write(_swapped(frame, width))
+            self._out.write(byteswapped(frame, width))
         self._out.write(b"\0" * (pixels.length % 2))
 
     def _put(self, tag: int, vr: str, length: int) -> str:
@@ -219,8 +265,16 @@ def _skip(elements: Iterator[Element]) -> None:
         pass
 
 
-def _swapped(value: bytes, width: int) -> bytes:
-    """Turn round the bytes of each number; what is left over is no number and stays."""
+def byteswapped(value: bytes, width: int) -> bytes:
+    """Turn round the bytes of each number; what is left over is no number and stays.
+
+    Parameters
+    ----------
+    value : bytes
+        The numbers.
+    width : int
+        The bytes of a number.
+    """
     whole = len(value) - len(value) % width
     if width == 1 or not whole:
         return value

@@ -13,10 +13,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import BinaryIO, TypedDict
+from typing import Any, BinaryIO, NotRequired, TypedDict
 
 from dcmtools.dataset.source import OPEN_FLAGS
 from dcmtools.errors import InputError, reason
+from dcmtools.pixels.converting import Conversion, Converted, convert
+from dcmtools.pixels.rectangles import Rectangle
+from dcmtools.pixels.regions import blacken
 from dcmtools.pixels.transcode import transcode
 
 _UNNAMED = getattr(os, "O_TMPFILE", 0)
@@ -25,11 +28,19 @@ _OWNER_ONLY = 0o600
 
 
 class Request(TypedDict):
-    """What the parent wants: an object in one of some transfer syntaxes, and where to write it."""
+    """What the parent wants: an object in one of some transfer syntaxes, or with black rectangles.
+
+    The path is that of the object, and the result where to write it.
+    """
 
     path: str
-    syntaxes: list[str]
     result: str
+    syntaxes: NotRequired[list[str]]
+    rectangles: NotRequired[list[Rectangle]]
+    conversion: NotRequired[Conversion]
+    """The result is a file that is there, and has another name when it is whole."""
+    task: NotRequired[dict[str, Any]]
+    """What to draw; dcmtools/pixels/drawing.py knows what is in it."""
 
 
 class Answer(TypedDict, total=False):
@@ -37,8 +48,13 @@ class Answer(TypedDict, total=False):
 
     transfer_syntax: str
     note: str
+    has_copies: bool
+    told: dict[str, Any]
+    converted: Converted
     why: str
     hint: str
+    is_output: bool
+    """Whether it is the result that cannot be written."""
 
 
 def serve(folder: str) -> None:
@@ -75,13 +91,17 @@ def _leave(folder: str) -> None:
 
 def _answer(request: Request) -> Answer:
     try:
+        if "conversion" in request:
+            return _converted(request, request["conversion"])
         with _result(request["result"]) as out:
-            syntax, note = transcode(Path(request["path"]), request["syntaxes"], out)
+            return _done(request, out)
     except InputError as error:
         return Answer(why=error.why, hint=error.hint)
     except MemoryError:
         return Answer(why="there is not enough memory for it")
     except OSError as error:
+        if "conversion" in request:
+            return Answer(why=reason(error), is_output=True)
         hint = "TMPDIR names another folder to work in."
         return Answer(why=f"cannot be encoded anew: {reason(error)}", hint=hint)
     except Exception as error:  # noqa: BLE001 - the parent must hear of it
@@ -92,7 +112,25 @@ def _answer(request: Request) -> Answer:
             trace = trace.tb_next
         why = f"unexpected {type(error).__name__} at {place}"
         return Answer(why=why, hint="This is a bug in dcmtools; report it.")
+
+
+def _done(request: Request, out: BinaryIO) -> Answer:
+    path = Path(request["path"])
+    if "task" in request:
+        from dcmtools.pixels.drawing import draw  # noqa: PLC0415 - Pillow, for pictures alone
+
+        return Answer(told=draw(path, request["task"], out))
+    if "rectangles" in request:
+        syntax, note, copies = blacken(path, request["rectangles"], out)
+        return Answer(transfer_syntax=syntax, note=note, has_copies=copies)
+    syntax, note = transcode(path, request["syntaxes"], out)
     return Answer(transfer_syntax=syntax, note=note)
+
+
+def _converted(request: Request, conversion: Conversion) -> Answer:
+    result = Path(request["result"])
+    with result.open("r+b") as out:
+        return Answer(converted=convert(Path(request["path"]), conversion, result, out))
 
 
 @contextmanager

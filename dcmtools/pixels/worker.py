@@ -1,4 +1,4 @@
-"""Have objects encoded anew by child processes: start them, ask them, replace those that die.
+"""Have objects worked on by child processes: start them, ask them, replace those that die.
 
 Codecs are written in C and work on what strangers send: one that crashes must take nothing with
 it but its object. And the program itself has no numpy, which the codecs need.
@@ -18,7 +18,7 @@ from secrets import token_hex
 from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, Self
 
-from dcmtools.errors import InputError, reason
+from dcmtools.errors import InputError, OutputError, reason
 
 if TYPE_CHECKING:
     from dcmtools.pixels.serving import Answer, Request
@@ -51,8 +51,8 @@ class Transcoded:
     note: str
 
 
-class Transcoder:
-    """Encodes objects anew, in uncompressed transfer syntaxes; to be used in a ``with`` block.
+class Workers:
+    """Has objects worked on by child processes; to be used in a ``with`` block.
 
     Several threads may share it. Nothing is started before the first object.
 
@@ -60,15 +60,17 @@ class Transcoder:
     ----------
     folder : Path, optional
         Where to make the private folder for the results; where temporary files are when not given.
+    most : int
+        How many processes there may be; 0 for as many as there are processors, and no more than 4.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, most: int = 0) -> None:
         self._parent = folder
         self._folder = ""
         self._workers: set[_Worker] = set()
         self._idle: list[_Worker] = []
         self._lock = Lock()
-        self._turn = BoundedSemaphore(min(os.cpu_count() or 1, _MOST_WORKERS))
+        self._turn = BoundedSemaphore(most or min(os.cpu_count() or 1, _MOST_WORKERS))
         self._ended = False
 
     def __enter__(self) -> Self:
@@ -84,6 +86,63 @@ class Transcoder:
             worker.end()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _ask(self, path: Path, request: "Request") -> "tuple[Path, Answer]":
+        """Have a request about a file answered; give the file of the result as well.
+
+        Where the request names no such file, there is a new one.
+
+        Raises
+        ------
+        InputError
+            It cannot be done, or the process that worked on it died.
+        """
+        with self._turn:
+            worker = self._worker(path)
+            result = request["result"] or f"{self._folder}{os.sep}{token_hex(8)}.dcm"
+            request |= {"path": str(path.absolute()), "result": result}
+            answer = None
+            try:
+                answer = worker.ask(request)
+            finally:
+                self._release(worker, alive=answer is not None)
+        if answer is None:
+            Path(result).unlink(missing_ok=True)
+            raise InputError(str(path), "the process that worked on it died")
+        if "why" in answer:
+            error = OutputError if answer.get("is_output") else InputError
+            raise error(str(path), answer["why"], answer.get("hint", ""))
+        return Path(result), answer
+
+    def _worker(self, path: Path) -> "_Worker":
+        """Take a process that has nothing to do, or start one."""
+        with self._lock:
+            if self._ended:
+                raise InputError(str(path), "is not encoded anew any more")
+            if self._idle:
+                return self._idle.pop()
+            try:
+                self._folder = self._folder or tempfile.mkdtemp(
+                    prefix="dcmtools-", dir=self._parent
+                )
+                worker = _Worker(self._folder)
+            except OSError as error:
+                why = f"no process can be started to work on it: {reason(error)}"
+                raise InputError(str(path), why) from error
+            self._workers.add(worker)
+            return worker
+
+    def _release(self, worker: "_Worker", *, alive: bool) -> None:
+        with self._lock:
+            if alive and not self._ended:
+                self._idle.append(worker)
+                return
+            self._workers.discard(worker)
+        worker.end()
+
+
+class Transcoder(Workers):
+    """Encodes objects anew, in uncompressed transfer syntaxes; to be used in a ``with`` block."""
 
     def transcode(self, path: Path, syntaxes: Sequence[str]) -> Transcoded:
         """Encode the object of a file anew.
@@ -108,51 +167,8 @@ class Transcoder:
             It cannot be read to its end, or not encoded in any of them without a loss, or the
             process that worked on it died.
         """
-        with self._turn:
-            worker = self._worker(path)
-            result = f"{self._folder}{os.sep}{token_hex(8)}.dcm"
-            request: Request = {
-                "path": str(path.absolute()),
-                "syntaxes": list(syntaxes),
-                "result": result,
-            }
-            answer = None
-            try:
-                answer = worker.ask(request)
-            finally:
-                self._release(worker, alive=answer is not None)
-        if answer is None:
-            Path(result).unlink(missing_ok=True)
-            raise InputError(str(path), "the process that decompressed it died")
-        if "why" in answer:
-            raise InputError(str(path), answer["why"], answer.get("hint", ""))
-        return Transcoded(Path(result), answer["transfer_syntax"], answer["note"])
-
-    def _worker(self, path: Path) -> "_Worker":
-        """Take a process that has nothing to do, or start one."""
-        with self._lock:
-            if self._ended:
-                raise InputError(str(path), "is not encoded anew any more")
-            if self._idle:
-                return self._idle.pop()
-            try:
-                self._folder = self._folder or tempfile.mkdtemp(
-                    prefix="dcmtools-", dir=self._parent
-                )
-                worker = _Worker(self._folder)
-            except OSError as error:
-                why = f"no process can be started to decompress it: {reason(error)}"
-                raise InputError(str(path), why) from error
-            self._workers.add(worker)
-            return worker
-
-    def _release(self, worker: "_Worker", *, alive: bool) -> None:
-        with self._lock:
-            if alive and not self._ended:
-                self._idle.append(worker)
-                return
-            self._workers.discard(worker)
-        worker.end()
+        result, answer = self._ask(path, {"path": "", "result": "", "syntaxes": [*syntaxes]})
+        return Transcoded(result, answer["transfer_syntax"], answer["note"])
 
 
 class _Worker:

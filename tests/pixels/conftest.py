@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dcmtools.pixels.converter import Converter
 from dcmtools.pixels.worker import Transcoder
 
 
@@ -21,3 +22,10 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "temporary"
     made.mkdir()
     return made
+
+
+@pytest.fixture(scope="session")
+def converter() -> Iterator[Converter]:
+    """Give what converts objects; its process is started once for all tests."""
+    with Converter(1) as made:
+        yield made

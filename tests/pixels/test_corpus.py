@@ -22,7 +22,10 @@ pytestmark = pytest.mark.corpus
 
 _FOLDER = corpus()
 FILES = sorted(path for path in _FOLDER.iterdir() if path.is_file()) if _FOLDER else []
-DESCRIBING = {0x00280004, 0x00280006, 0x00282110, 0x7FE00001, 0x7FE00002, 0x7FE00003, PIXEL_DATA}
+DESCRIBING = {
+    0x00280004, 0x00280006, 0x00282110, 0x00282112, 0x00282114,
+    0x7FE00001, 0x7FE00002, 0x7FE00003, PIXEL_DATA,
+}  # fmt: skip
 REASONS = (
     "is damaged",
     "cannot be decompressed",
@@ -33,6 +36,7 @@ REASONS = (
     "not encapsulated as they must be",
     "is no sequence, as which it is read without a VR",
 )
+JPEG_OF_PILLOW = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 DCMTK_DIFFERS = {
     "meta_implicit": "takes the first element of the data set for one of the file meta group",
     "meta_grouplen_long": "takes the data set for the file meta group",
@@ -67,7 +71,10 @@ def pixels(path: Path) -> "np.ndarray[Any, Any] | None":
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return pydicom.dcmread(path, force=True).pixel_array
+            data = pydicom.dcmread(path, force=True)
+            if data.file_meta.TransferSyntaxUID in JPEG_OF_PILLOW and data.BitsAllocated == 8:
+                data.pixel_array_options(decoding_plugin="pillow")  # others differ in the last bit
+            return data.pixel_array
     except Exception:  # noqa: BLE001 - there is no end to what it may raise for these files
         return None
     finally:
@@ -98,7 +105,9 @@ def test_the_result_holds_what_the_file_does(
     if expected is not None:
         assert given is not None
         assert given.shape == expected.shape
-        assert np.array_equal(given, expected)
+        # Decoders of the discrete cosine transform may round, and spread chroma, as they like.
+        most = 5 if "JPEG Baseline" in made.note or "JPEG Extended" in made.note else 0
+        assert np.abs(given.astype(np.int64) - expected.astype(np.int64)).max() <= most
 
 
 @pytest.mark.interop

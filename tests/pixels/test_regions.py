@@ -779,5 +779,8 @@ def test_the_corpus(blackener: Blackener, path: Path) -> None:
     after = frames_of(result.path)
     result.path.unlink()
     covered = mask([region], *before.shape[1:3])
-    assert np.array_equal(after[:, ~covered], before[:, ~covered])
+    # Decoders of the discrete cosine transform may round as they like.
+    most = 5 if "JPEG Baseline" in result.note or "JPEG Extended" in result.note else 0
+    others = after[:, ~covered].astype(np.float64) - before[:, ~covered].astype(np.float64)
+    assert np.abs(others).max(initial=0) <= most
     assert len(np.unique(after[:, covered].reshape(-1, after.shape[3]), axis=0)) == 1

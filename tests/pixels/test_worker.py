@@ -139,7 +139,7 @@ def test_a_process_that_dies_costs_one_object(folder: Path, ct: Path, *, stopped
         else:  # it has died before
             os.kill(pid, signal.SIGKILL)
             pending = pool.submit(transcoder.transcode, ct, [IMPLICIT])
-        with pytest.raises(InputError, match="the process that decompressed it died"):
+        with pytest.raises(InputError, match="the process that worked on it died"):
             pending.result(DEADLINE)
         (private,) = folder.iterdir()
         assert list(private.iterdir()) == []
@@ -239,6 +239,6 @@ def test_modules_in_the_current_folder_are_not_taken(
 def test_a_folder_that_is_not_there_is_said(ct: Path, tmp_path: Path) -> None:
     with (
         Transcoder(tmp_path / "none") as transcoder,
-        pytest.raises(InputError, match="no process can be started to decompress it: no such"),
+        pytest.raises(InputError, match="no process can be started to work on it: no such"),
     ):
         transcoder.transcode(ct, [IMPLICIT])
