@@ -8,9 +8,14 @@ if TYPE_CHECKING:
     from dcmtools.config import Peer
     from dcmtools.dataset.answers import Answer
     from dcmtools.dataset.dump import DumpOptions, dump
+    from dcmtools.dataset.modify import modify
     from dcmtools.dataset.path import TagPath
     from dcmtools.dataset.query import Query, build_query
     from dcmtools.dataset.read import open_dicom
+    from dcmtools.deid.anonymize import Anonymized, anonymize
+    from dcmtools.deid.keys import Key
+    from dcmtools.deid.options import Clean, Options, Retain
+    from dcmtools.deid.plan import Plan
     from dcmtools.errors import DcmtoolsError, ExitCode
     from dcmtools.net.access import Access
     from dcmtools.net.consign import Unsent, store
@@ -26,49 +31,65 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Access",
+    "Anonymized",
     "Answer",
+    "Clean",
     "DcmtoolsError",
     "DumpOptions",
     "Echo",
     "ExitCode",
     "Journal",
+    "Key",
+    "Options",
     "Peer",
+    "Plan",
     "Policy",
     "Query",
+    "Retain",
     "Sent",
     "TagPath",
     "Transcoder",
     "Treatment",
     "Unsent",
     "__version__",
+    "anonymize",
     "build_query",
     "dump",
     "echo",
     "find",
+    "modify",
     "open_dicom",
     "store",
 ]
 
 _HOMES = {
     "Access": "dcmtools.net.access",
+    "Anonymized": "dcmtools.deid.anonymize",
     "Answer": "dcmtools.dataset.answers",
+    "Clean": "dcmtools.deid.options",
     "DcmtoolsError": "dcmtools.errors",
     "DumpOptions": "dcmtools.dataset.dump",
     "Echo": "dcmtools.net.echo",
     "ExitCode": "dcmtools.errors",
     "Journal": "dcmtools.net.journal",
+    "Key": "dcmtools.deid.keys",
+    "Options": "dcmtools.deid.options",
     "Peer": "dcmtools.config",
+    "Plan": "dcmtools.deid.plan",
     "Policy": "dcmtools.net.dispatch",
     "Query": "dcmtools.dataset.query",
+    "Retain": "dcmtools.deid.options",
     "Sent": "dcmtools.net.store",
     "TagPath": "dcmtools.dataset.path",
     "Transcoder": "dcmtools.pixels.worker",
     "Treatment": "dcmtools.net.parcel",
     "Unsent": "dcmtools.net.consign",
+    "anonymize": "dcmtools.deid.anonymize",
     "build_query": "dcmtools.dataset.query",
     "dump": "dcmtools.dataset.dump",
     "echo": "dcmtools.net.echo",
     "find": "dcmtools.net.find",
+    "modify": "dcmtools.dataset.modify",
     "open_dicom": "dcmtools.dataset.read",
     "store": "dcmtools.net.consign",
 }

@@ -22,9 +22,10 @@ from tests.factories import make_ct
 PROGRAM = program()
 PAGES = pages(PROGRAM)
 COMMANDS = commands(PROGRAM)
-EXAMPLES = [line for _, line in examples(COMMANDS["dump"])]
+LOCAL = ("anonymize", "convert", "dump", "image", "modify", "reidentify")
+EXAMPLES = [line for name in LOCAL if name in COMMANDS for _, line in examples(COMMANDS[name])]
 """Those that need no peer; `tests/interop/test_examples.py` runs all others."""
-SUMMARY = re.compile(r"dcmtools [\w-]+: \d+ \w+.* in \d+\.\d s\n")
+SUMMARY = re.compile(r"dcmtools [\w-]+: (\d+ \w+.* in \d+\.\d s|note: .*)\n")
 
 
 @pytest.fixture(scope="module")
@@ -138,12 +139,14 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("examples")
     other = Dataset()
     other.PatientID = "PID-2"
-    data = dcmread(make_ct(folder / "ct.dcm", OtherPatientIDsSequence=[other]))
+    more = {"OtherPatientIDsSequence": [other], "PatientBirthDate": "19700101"}
+    more |= {"Rows": 32, "Columns": 32, "PixelData": bytes(range(256)) * 8}  # enough for JPEG 2000
+    data = dcmread(make_ct(folder / "ct.dcm", **more))
     data.private_block(0x0009, "ACME 1.1", create=True).add_new(0x01, "LO", "private")
     data.save_as(folder / "ct.dcm")
     (folder / "study").mkdir()
     for name in ("1.dcm", "2.dcm"):
-        make_ct(folder / "study" / name, OtherPatientIDsSequence=[other])
+        make_ct(folder / "study" / name, **more)
     return folder
 
 
@@ -167,4 +170,4 @@ def test_an_example_works(line: str, things: Path, tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran.stderr
     assert SUMMARY.sub("", ran.stderr) == ""
-    assert ran.stdout
+    assert ran.stdout or "dump" not in line

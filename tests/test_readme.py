@@ -16,6 +16,9 @@ PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SETUP = re.compile(r"^<!-- (\w+) -->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+RECIPE = re.compile(r"^<!-- recipe -->\n```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
 def example(name: str) -> Path:
     path = get_testdata_file(name, download=False)
     assert isinstance(path, str)
@@ -33,10 +36,12 @@ def tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copy(example(name), f"study/{number}.dcm")
     Path("study/4.dcm").write_bytes(example("MR_small.dcm").read_bytes()[:1500])
     Path("study/notes.txt").write_text("not DICOM\n")
+    (recipe,) = RECIPE.findall(README.read_text())
+    Path("trial.toml").write_text(recipe)
     return tmp_path
 
 
-NETWORK = re.compile(r"^\$ dcmtools (?!dump)", re.MULTILINE)
+NETWORK = re.compile(r"^\$ dcmtools (?!anonymize|dump|modify|reidentify)", re.MULTILINE)
 
 
 def sessions() -> list[str]:
@@ -73,9 +78,11 @@ def test_the_examples_print_what_is_printed(session: str) -> None:
 
 
 @pytest.mark.usefixtures("tour")
-def test_the_python_example_runs() -> None:
-    (code,) = [each for each in PYTHON.findall(README.read_text()) if "ct.dcm" in each]
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_the_python_examples_run() -> None:
+    codes = [each for each in PYTHON.findall(README.read_text()) if "ct.dcm" in each]
+    assert len(codes) == 2
+    for code in codes:
+        subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_there_are_two_commands_to_set_up() -> None:

@@ -13,7 +13,7 @@ from tests.net.scripted import Scripted
 from tests.net.steps import answer, serve
 from tests.net.wire import C_STORE
 
-HEAVY = {"pydicom", "pynetdicom", "numpy", "ssl"}
+HEAVY = {"PIL", "pydicom", "pynetdicom", "numpy", "ssl"}
 ISO_2022 = element(0x00080005, "CS", b"\\ISO 2022 IR 87 ") + element(
     0x00100010, "PN", b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B"
 )
@@ -59,7 +59,10 @@ def test_what_is_loaded_is_seen() -> None:
     [
         ("--version",),
         ("--help",),
+        ("convert", "--help"),
         ("dump", "--help"),
+        ("image", "--help"),
+        ("modify", "--help"),
         ("store", "--help"),
         ("storescp", "--help"),
         ("__complete", "keywords", "Pat"),
@@ -89,6 +92,22 @@ def test_sending_loads_nothing_of_what_receives_or_retrieves(ct: Path) -> None:
         "worker",
     }
     assert ours & others == set()
+
+
+def test_an_edit_loads_no_libraries(ct: Path) -> None:
+    edit = "-i", "PatientID=X", "-i", "PatientName=A^B", "-e", "Modality", "--if", "Rows=4"
+    names = loaded("modify", ct, "-n", *edit, "--new-uids", "study")
+    assert names & (HEAVY | {"rich", "multiprocessing", "tempfile"}) == set()
+    ours = {name.rpartition(".")[2] for name in names if name.startswith("dcmtools.")}
+    assert "editor" in ours
+    assert ours & {"net", "deid", "pixels", "recode"} == set()
+
+
+def test_a_conversion_leaves_the_libraries_to_its_processes(ct: Path) -> None:
+    rle = str(ct.with_name("rle.dcm"))
+    convert = command("convert", ct, "-o", rle, "--to", "rle", "--verify")
+    names = modules(subprocess.run(convert, capture_output=True, check=True).stderr)
+    assert names & (HEAVY | {"rich", "multiprocessing"}) == set()
 
 
 def test_completion_does_without_the_command_line() -> None:

@@ -16,12 +16,17 @@ from dcmtools.output.emit import ClosedPipeError
 from dcmtools.output.talk import SILENT, Talk
 
 COMMANDS = {
+    "anonymize": "Take out of files who the patient is (PS3.15 Annex E).",
+    "convert": "Write files in another transfer syntax; only the encoding changes.",
     "dump": "Show what DICOM files hold, as text, tree, JSON, tables or XML.",
     "echo": "Ask peers whether they answer, how fast, and what they offer.",
     "find": "Ask a peer what it has: studies, series, images, worklists.",
     "get": "Retrieve objects on the association on which they are asked for (C-GET).",
+    "image": "Make pictures of images: PNG, JPEG, TIFF, NumPy, or in the terminal.",
+    "modify": "Edit the headers of files: insert, modify, erase, and nothing else changes.",
     "move": "Have a peer send objects to another, or to us (C-MOVE).",
     "peers": "List the peers of the configuration, and whether they answer.",
+    "reidentify": "Put the original identity back, where a map of it was kept.",
     "store": "Send objects to a peer, as many as there are (C-STORE).",
     "storescp": "Receive objects that others send (C-STORE), and store them.",
 }

@@ -25,7 +25,7 @@ from tests.interop.peers import (
     WorklistPeer,
 )
 
-ELSEWHERE = ("dump", "storescp")
+ELSEWHERE = ("anonymize", "convert", "dump", "image", "modify", "reidentify", "storescp")
 """The commands that need no peer, whose examples `tests/test_manual.py` runs; and the one that is
 a peer, with its examples in `test_receiving_examples.py`."""
 

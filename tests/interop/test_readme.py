@@ -21,7 +21,8 @@ __all__ = ["tour"]
 @pytest.fixture
 def _known(tour: Path, monkeypatch: pytest.MonkeyPatch, orthanc: OrthancPeer) -> None:
     """Have the configuration that the README shows."""
-    (config,) = re.findall(r"^```toml\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```toml\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+    (config,) = [block for block in blocks if "[peers" in block]
     (tour / "config.toml").write_text(config.replace(PORT, str(orthanc.port)))
     monkeypatch.setenv("DCMTOOLS_CONFIG", str(tour / "config.toml"))
 
