@@ -108,7 +108,7 @@ class AnonymizeWork:
             return Outcome(
                 path, Status.FAILED, why, case.warnings, code=ExitCode.FAILURE, result=result
             )
-        return Outcome(path, Status.DONE, warnings=case.warnings, result=result)
+        return Outcome(path, Status.DONE, warnings=case.warnings, detail=case.note, result=result)
 
 
 @lru_cache(maxsize=1)
@@ -174,7 +174,8 @@ class Publisher:
         except DcmtoolsError as error:
             return _failed(piece, error)
         status = Status.DONE if fate is Fate.NEW else Status.KNOWN
-        return replace(piece, status=status, detail=f"written to {path}", result=path)
+        detail = f"{piece.detail}{piece.detail and ', '}written to {path}"
+        return replace(piece, status=status, detail=detail, result=path)
 
     def _set_aside(self, outcome: Outcome, made: Made) -> Outcome:
         """Keep an output that is not as it should be away from the others."""
@@ -185,7 +186,11 @@ class Publisher:
         while target.exists():
             number += 1
             target = numbered(self._quarantine / Path(made.name).name, number)
-        move(made.staged, target)
+        try:
+            move(made.staged, target)
+        except OSError:  # on another disk, which may be full now
+            target.unlink(missing_ok=True)
+            raise
         return replace(outcome, hint=f"It is in quarantine: {target}", result=None)
 
 

@@ -15,7 +15,7 @@ from dcmtools.dataset.files import PART_PREFIX, PART_SUFFIX
 from dcmtools.dataset.placing import TakenError, sync
 from dcmtools.dataset.read import DicomFile
 from dcmtools.dataset.rewrite import rewrite
-from dcmtools.dataset.source import DEFAULT_MAX_INFLATED
+from dcmtools.dataset.source import DEFAULT_MAX_INFLATED, STDIN
 from dcmtools.deid.deidentify import Deidentified, deidentify, rectangles
 from dcmtools.deid.plan import Plan
 from dcmtools.deid.recipe_rules import RecipeAction
@@ -37,10 +37,13 @@ class Case:
         What is to become of it.
     warnings : tuple of str
         What the user should know; none has a value of the file.
+    note : str
+        What was done to its pixels, "" for nothing.
     """
 
     made: Deidentified
     warnings: tuple[str, ...]
+    note: str
     _file: DicomFile
     _source: DicomFile
     _plan: Plan
@@ -103,6 +106,10 @@ def deidentified(
             raise NotDicomError(str(path), "is a DICOMDIR, which is not copied")
         black: Blackened | None = None
         wanted = rectangles(file, plan)
+        if wanted and path == STDIN:
+            raise InputError(
+                str(path), "has no name, by which its pixels are got at", "Name a file."
+            )
         if wanted and blackener is not None:
             black = blackener.blacken(path, wanted)
             stack.callback(black.path.unlink, missing_ok=True)
@@ -115,8 +122,10 @@ def deidentified(
             if black is not None and error.what == str(black.path):
                 error.what = str(path)  # the user knows nothing of the other one
             raise
-        warnings = made.warnings if black is None else (*made.warnings, black.note)
-        yield Case(made, warnings, file, source, plan, black is not None)
+        note, warnings = "" if black is None else black.note, made.warnings
+        if source.header.transfer_syntax != file.header.transfer_syntax:
+            warnings += (note,)
+        yield Case(made, warnings, note, file, source, plan, black is not None)
 
 
 @dataclass(frozen=True, slots=True)

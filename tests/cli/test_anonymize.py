@@ -25,7 +25,8 @@ from tests.cli.anonymizing import (
     told,
     well,
 )
-from tests.factories import make_ct, write
+from tests.disks import mounted
+from tests.factories import BODY, element, make_ct, part10, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -415,3 +416,15 @@ def test_jobs_make_the_same(study: Path, tmp_path: Path, key: Path) -> None:
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
     for name in ("report", "map"):
         assert (tmp_path / f"{name}1").read_bytes() == (tmp_path / f"{name}2").read_bytes()
+
+
+@pytest.mark.usefixtures("leak")
+def test_a_full_disk_leaves_no_half_file_in_quarantine(study: Path, tmp_path: Path) -> None:
+    large = element(0x7FE00010, "OW", bytes(300_000))
+    write(study / "large.dcm", part10(BODY + element(0x00100030, "DA", b"19610203") + large))
+    with mounted(tmp_path / "disk", "size=100k") as disk:
+        ran = anonymize(study, "-o", tmp_path / "out", "--quarantine", disk / "apart")
+        assert ran.exit_code != 0
+        assert any("no space left" in line for line in told(ran))
+        assert len(files(disk / "apart")) == 3
+    assert files(tmp_path / "out") == []

@@ -439,8 +439,8 @@ def test_a_reader_that_goes_away_ends_a_dry_run_quietly(study: Path) -> None:
 # Pixels
 
 
-def written_text(folder: Path, **attributes: object) -> Path:
-    return make_ct(folder / "us.dcm", Modality="US", **attributes)
+def written_text(folder: Path) -> Path:
+    return make_ct(folder / "us.dcm", Modality="US")
 
 
 @pytest.mark.parametrize(
@@ -485,9 +485,10 @@ def test_exactly_the_regions_are_black(tmp_path: Path, name: str, syntax: str) -
     before = dcmread(tmp_path / "in.dcm")
     regions = ["3,5,20,10", "50,0,*,2", "0,0,1,1@Modality=XX"]
     options = [word for each in regions for word in ("--region", each)]
-    ran = anonymize(tmp_path / "in.dcm", "-o", tmp_path / "out", *options)
+    ran = anonymize(tmp_path / "in.dcm", "-o", tmp_path / "out", *options, "-vv")
     assert ran.exit_code == 0, ran.stderr
-    assert any("2 regions blackened" in line for line in told(ran))
+    assert sum("2 regions blackened" in line for line in told(ran)) == 1
+    assert "warning: 2" not in ran.stderr
     after = one(tmp_path / "out")
     assert after.file_meta.TransferSyntaxUID == before.file_meta.TransferSyntaxUID
     was, now = before.pixel_array, after.pixel_array
@@ -544,3 +545,19 @@ def test_a_report_may_not_be_the_map(study: Path, tmp_path: Path) -> None:
     assert not same.exists()
     ran = anonymize(study, "-o", tmp_path / "out", "--map", same)
     assert json.loads(same.read_text("utf-8").splitlines()[0])["map"] == "dcmtools anonymize"
+
+
+def test_what_is_decompressed_for_a_region_is_warned_of(tmp_path: Path) -> None:
+    path = Path(str(get_testdata_file("JPEG-lossy.dcm")))
+    ran = anonymize(path, "-o", tmp_path / "out", "--region", "0,0,9,9")
+    assert ran.exit_code == 0
+    assert "warning: 1 region blackened, decompressed from" in told(ran)[0]
+    assert one(tmp_path / "out").LossyImageCompression == "01"
+
+
+def test_regions_need_a_file_with_a_name(tmp_path: Path) -> None:
+    image = make_ct(tmp_path / "in.dcm").read_bytes()
+    ran = program("-", "-o", tmp_path / "out", "--region", "0,0,1,1", stdin=image)
+    assert ran.returncode == 3
+    assert b"has no name" in ran.stderr
+    assert files(tmp_path / "out") == []

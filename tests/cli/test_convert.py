@@ -180,9 +180,9 @@ def test_what_cannot_be_read_is_an_input_error(
 def test_a_decoder_that_is_missing_is_named(tmp_path: Path) -> None:
     source = write(tmp_path / "a.dcm", part10(BODY, "1.2.840.10008.1.2.4.70"))
     code = (
-        "import sys; sys.modules['libjpeg'] = None\n"
         "from dcmtools.pixels import worker\n"
-        "worker._START = \"import sys; sys.modules['libjpeg'] = None;\" + worker._START\n"
+        "worker._START = 'from pydicom.pixels.decoders import JPEGLosslessSV1Decoder as decoder;'"
+        " 'decoder._available.clear();' + worker._START\n"
         "from dcmtools.__main__ import main; main()\n"
     )
     words = ["convert", source, "-o", tmp_path / "b.dcm", "--decompress"]
@@ -313,7 +313,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=600k") as disk:
         ran = convert(source, "-o", disk / "b.dcm", "--to", "implicit")
         assert ran.exit_code == 4
-        assert said(ran)[0] == f"{disk / 'b.dcm'}: no space left on device"
+        assert said(ran)[0] == f"{source}: {disk / 'b.dcm'}: no space left on device"
         assert files(disk) == []
 
 

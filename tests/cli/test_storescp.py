@@ -16,10 +16,10 @@ from tests.certificates import Authority
 from tests.cli.receiving import ct, files, receiving, storescu
 from tests.cli.retrieving import run
 from tests.conftest import need
+from tests.dataset.test_naming import HOSTILE
 from tests.disks import mounted
 from tests.factories import make_ct
 from tests.net.hostile import association, instance, status
-from tests.net.test_naming import HOSTILE
 from tests.net.wire import Instance
 
 

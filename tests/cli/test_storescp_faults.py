@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from tests.certificates import Authority
+from tests.dataset.test_naming import HOSTILE
 from tests.disks import mounted
 from tests.factories import (
     DEFLATED,
@@ -69,7 +70,6 @@ from tests.net.hostile import (
 )
 from tests.net.scripted import Connection, Over
 from tests.net.steps import associate
-from tests.net.test_naming import HOSTILE
 from tests.net.wire import (
     ABORT,
     AC,
