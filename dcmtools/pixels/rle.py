@@ -158,21 +158,21 @@ def _decompressed(segment: bytes, size: int) -> "Numbers":
         add(at)
         at += steps[at]
     data = np.frombuffer(segment, np.uint8)
-    heads = np.array(places, np.int64)
-    kinds = data[heads].astype(np.int64)
-    long = kinds > _MOST
-    lengths = np.where(long, 257 - kinds, np.where(kinds < _MOST, kinds + 1, 0))
-    sums = np.cumsum(lengths)
+    heads = np.array(places, np.int32)
+    kinds = data[heads].astype(np.int16)
+    lengths = np.where(kinds > _MOST, 257 - kinds, kinds + 1)
+    lengths[kinds == _MOST] = 0  # which is no run
+    sums = np.cumsum(lengths, dtype=np.int64)
     last = int(np.searchsorted(sums, size))
     if last == sums.size:
         missing = size - (int(sums[-1]) if sums.size else 0)
         raise ValueError(f"{missing} bytes are missing at the end of an RLE segment")
-    heads, long, lengths = heads[: last + 1], long[: last + 1], lengths[: last + 1]
+    heads, kinds, lengths = heads[: last + 1], kinds[: last + 1], lengths[: last + 1]
     end = int(heads[-1]) + steps[heads[-1]]
     if end > data.size:
         raise ValueError("an RLE segment ends amid a run")
-    is_value = np.ones(end, bool)
-    is_value[heads] = False
-    counts = np.ones(end, np.int64)
+    counts = np.ones(end, np.uint8)
+    counts[heads] = 0
+    long = kinds > _MOST
     counts[heads[long] + 1] = lengths[long]
-    return np.repeat(data[:end][is_value], counts[is_value])[:size]
+    return np.repeat(data[:end], counts)[:size]

@@ -140,9 +140,9 @@ class Bench:
         return ["sh", "-c", line, "sh", str(source), str(self.out)]
 
 
-def compare(
+def compare(  # noqa: PLR0913, PLR0917 - a line of the table
     bench: Bench, work: str, source: Path, options: list[str], theirs: str, goal: str
-) -> None:  # noqa: PLR0913, PLR0917 - a line of the table
+) -> None:
     """Measure a conversion of all files, and print it."""
     loop = bench.loop(source, theirs)
     safe, quick, as_is, synced = bench.alternate(

@@ -174,7 +174,7 @@ def test_losing_it_between_two_units() -> None:
             failed.append(mover.retrieve(STUDY, lambda _: None).error)
         except Exception as error:  # noqa: BLE001 - either is right
             failed.append(error)
-    assert "closed" in str(failed[0])
+    assert "closed" in str(failed[0]) or "reset" in str(failed[0])  # as the kernel has it
 
 
 # Advice
