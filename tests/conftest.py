@@ -1,8 +1,9 @@
 """Share fixtures between the tests."""
 
 import os
+import resource
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,13 @@ def corpus_files() -> list[Path]:
     if folder is None:
         pytest.skip("DCMTOOLS_CORPUS names no folder of files")
     return sorted(path for path in folder.iterdir() if path.is_file())
+
+
+@pytest.fixture(autouse=True)
+def _no_limit_is_left() -> Iterator[None]:
+    """Take away the limit of memory that pixels leave which are decoded in this process."""
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, (resource.getrlimit(resource.RLIMIT_AS)[1],) * 2)
 
 
 @pytest.fixture(autouse=True)

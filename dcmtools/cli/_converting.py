@@ -1,8 +1,11 @@
 """Decide what the options of ``convert`` mean, and say what became of each file."""
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from dcmtools.batch import Item, Outcome, Status, default_jobs
@@ -155,9 +158,32 @@ def convert_all(
     threads = jobs + (WAITING if where.durable else 0)  # a process must not wait for the disk
     if len(plan) == 1:
         threads = 1
-    with Converter(jobs, max_inflated) as converter, Output() as out:
+    with ExitStack() as stack:
+        out, converter = stack.enter_context(Output()), Converter(jobs, max_inflated)
+        stack.enter_context(converter)
+        if threads > 1:
+            stack.enter_context(_interruptible(converter))
         work = ConvertWork(converter, wanted, where, resume, max(jobs // max(len(plan), 1), 1))
         for piece in batch.run(plan, work, jobs=1, threads=threads, fail_fast=fail_fast):
             out.write(piece) if piece else out.flush()
     if where.durable:
         sync_folders(item.target for item in plan if item.error is None and item.target)
+
+
+@contextmanager
+def _interruptible(converter: "Converter") -> Iterator[None]:
+    """Have Ctrl-C end what is under way: without that, threads would wait for its end."""
+
+    def end(number: int, frame: object) -> None:
+        del number, frame
+        converter.end()
+        raise KeyboardInterrupt
+
+    if current_thread() is not main_thread():
+        yield
+        return
+    usual = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)

@@ -130,6 +130,10 @@ class Converter(Workers):
         super().__init__(most=jobs)
         self._max_inflated = max_inflated
 
+    def end(self) -> None:
+        """End the processes, whatever they are doing; what is asked of them fails."""
+        self.__exit__(None, None, None)
+
     def convert(  # noqa: PLR0913 - what is wanted, and where and how
         self,
         path: Path,

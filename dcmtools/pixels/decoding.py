@@ -36,7 +36,12 @@ NUMBERS = {
 """The numbers that describe pixel data (PS3.3 C.7.6.3), by what pydicom calls them."""
 
 RLE_LOSSLESS = "1.2.840.10008.1.2.5"
-_JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
+_OPENJPEG = "pylibjpeg-openjpeg"
+_PACKAGES = {
+    **dict.fromkeys((f"1.2.840.10008.1.2.4.{end}" for end in (50, 51, 57, 70)), "dcmtools[jpeg]"),
+    **dict.fromkeys((f"1.2.840.10008.1.2.4.{end}" for end in (80, 81)), "dcmtools[jpegls]"),
+}
+"""What has decoders that may not be installed; all others are in one that must be."""
 
 _RLE_RATIO = 64  # two bytes stand for up to 128 (PS3.5 G.3.1)
 _BYTE = 8
@@ -132,12 +137,25 @@ def decoder_of(uid: str, path: str) -> "Decoder":
         why = f"{what} cannot be decompressed: there is no decoder for it"
         raise InputError(path, why) from error
     if not decoder.is_available:
-        package = "dcmtools[jpegls]" if uid in _JPEG_LS else "dcmtools[jpeg]"
-        if any("openjpeg" in each for each in decoder.missing_dependencies):
-            package = "pylibjpeg-openjpeg"
-        why = f"{what} cannot be decompressed: no decoder is installed"
-        raise InputError(path, why, f"pip install '{package}' adds one.")
+        raise missing_decoder(uid, path)
     return decoder
+
+
+def missing_decoder(uid: str, path: str, which: str = "") -> InputError:
+    """Say that a decoder is not installed, and how it can be.
+
+    Parameters
+    ----------
+    uid : str
+        The UID of the transfer syntax.
+    path : str
+        What to call the file.
+    which : str
+        Which images of it need that decoder, in words; "" for all.
+    """
+    package = _PACKAGES.get(uid, _OPENJPEG)
+    why = f"{syntax_name(uid)} {which}cannot be decompressed: no decoder is installed"
+    return InputError(path, why, f"pip install '{package}' adds one.")
 
 
 def refuse_impossible(image: Image, syntax: str, path: str, *, most: int = 0) -> int:

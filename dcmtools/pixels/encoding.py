@@ -28,11 +28,13 @@ from dcmtools.pixels.fragments import FragmentWriter
 _CHUNK = 1 << 20
 _SHORT_LENGTHS = 1 << 16
 _LENGTH_TO_END = 0x00080001
-_WIDTHS = {
+WIDTHS = {
     "AT": 2, "OW": 2, "SS": 2, "US": 2,
     "FL": 4, "OF": 4, "OL": 4, "SL": 4, "UL": 4,
     "FD": 8, "OD": 8, "OV": 8, "SV": 8, "UV": 8,
 }  # fmt: skip
+"""The bytes of a number in values of these VRs; of all others it is one."""
+
 _TYPECODES = {array(code).itemsize: code for code in "HIQ"}
 
 
@@ -188,7 +190,7 @@ class _Writer:
         written = self._put(element.tag, known, length)
         source_big = element.level.encoding.big_endian and known != "UN"
         swapped = source_big != (self._target.big_endian and written != "UN")
-        width = _WIDTHS.get(known, 1) if swapped else 1
+        width = WIDTHS.get(known, 1) if swapped else 1
         for chunk in self._chunks(element):
             self._out.write(byteswapped(chunk, width))
         if element.length % 2:
@@ -214,7 +216,7 @@ class _Writer:
         big = self._target.big_endian and written != "UN"
         if given.placed is not None:
             given.placed(self._out.tell())
-        self._out.write(byteswapped(given.value, _WIDTHS.get(given.vr, 1) if big else 1))
+        self._out.write(byteswapped(given.value, WIDTHS.get(given.vr, 1) if big else 1))
 
     def _write_fragments(self, element: Element, elements: Iterator[Element]) -> None:
         """Write encapsulated pixel data as they are."""
@@ -233,7 +235,7 @@ class _Writer:
                 self._out.write(piece)
             return
         self._put(PIXEL_DATA, pixels.vr, pixels.length + pixels.length % 2)
-        width = _WIDTHS.get(pixels.vr, 1) if self._target.big_endian else 1
+        width = WIDTHS.get(pixels.vr, 1) if self._target.big_endian else 1
         for frame in pixels.frames:
             self._out.write(byteswapped(frame, width))
         self._out.write(b"\0" * (pixels.length % 2))

@@ -1,21 +1,19 @@
 """Decompress encapsulated pixel data, frame by frame, and say what describes the result.
 
-pydicom and its plugins decode, and RLE is ours. What is decided here is that nothing is lost on the
-way: samples stay as the codec gives them, and only lossy JPEG, where it is the custom, is turned
-from YBR into RGB.
+What is decided here is that nothing is lost on the way: samples stay as the codec gives them, and
+only lossy JPEG, where it is the custom, is turned from YBR into RGB.
 """
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dcmtools.escape import escape
-from dcmtools.pixels import jpeg, rle
+from dcmtools.pixels import jpeg
+from dcmtools.pixels.codec import Codec
 from dcmtools.pixels.decoding import (
     PHOTOMETRIC_INTERPRETATION,
     PLANAR_CONFIGURATION,
-    RLE_LOSSLESS,
     Image,
-    decoder_of,
     failure,
     limit_memory,
     refuse_impossible,
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 
     Numbers = np.ndarray[Any, Any]
 
-_PLUGIN = "pylibjpeg"
 _SUBSAMPLED = "YBR_FULL_422"
 _COLOURS = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", _SUBSAMPLED)
 _MOST = (1 << 32) - 2  # bytes that a value can have (PS3.5 7.1)
@@ -128,27 +125,16 @@ class FrameDecoder:
     """
 
     def __init__(self, image: Image, syntax: str, path: str, content: BinaryIO) -> None:
-        self._decoder = decoder_of(syntax, path)
+        self._codec = Codec(syntax, path)
         refuse_impossible(image, syntax, path)
         limit_memory(_SLACK + image.frame_size * _BYTES_A_SAMPLE + image.size)
         self._image, self._syntax, self._path, self._content = image, syntax, path, content
-        self._options = {
-            **image.options,
-            "number_of_frames": 1,
-            # How samples follow each other is told by the codec alone: the attribute is about
-            # native pixel data (PS3.5 8.2). Bits that are not used may hold an overlay, and stay.
-            "planar_configuration": 0,
-            "correct_unused_bits": False,
-        }
-        if _PLUGIN in self._decoder.available_plugins:  # it takes more kinds than others do
-            self._options["decoding_plugin"] = _PLUGIN
+        self._options = dict(image.options)
         offsets = self._options.pop("extended_offsets", b"")
         wanted = image.options["number_of_frames"]
         fragments = fragments_at(content, image.pixels.value_offset)
         self._frames = frames_of(fragments, wanted, offsets, self._read)
         self._check_count(wanted)
-        given = image.options
-        self._shape = given["rows"], given["columns"], given["samples_per_pixel"]
         self._first: tuple[Numbers, str] | None = self._decoded(0)
         first, self._colour = self._first
         self.photometric = _colour_after(self._colour, syntax)
@@ -206,29 +192,7 @@ class FrameDecoder:
 
     def _decoded(self, number: int) -> "tuple[Numbers, str]":
         """Have a frame decoded; give it with its colours."""
-        from pydicom.encaps import encapsulate  # noqa: PLC0415 - slow, and not always needed
-
-        code = b"".join(map(self._read, self._frames[number]))
-        options = self._options
-        try:
-            if self._syntax == RLE_LOSSLESS:
-                pixels = rle.decompress(code, self._shape, options["bits_allocated"])
-                return pixels, options["photometric_interpretation"]
-            if self._syntax in jpeg.SYNTAXES and options["bits_allocated"] == _BYTE:
-                pixels = jpeg.components(code, self._shape)
-                return pixels, options["photometric_interpretation"]
-            code = jpeg.mended(code) if self._syntax in jpeg.SYNTAXES else code
-            pixels, described = self._decoder.as_array(
-                encapsulate([code], has_bot=False), raw=True, index=0, **options
-            )
-        except MemoryError:
-            raise
-        except Exception as error:  # plugins raise what they like
-            said = str(error).strip().split("\n")[-1].strip()
-            if not said or said.endswith(":"):  # the plugin is named, but has said nothing
-                said = "the decoder gave up, as it does without the memory that it wants"
-            raise failure(self._path, self._syntax, escape(said)) from error
-        return pixels, str(described["photometric_interpretation"])
+        return self._codec.decode(b"".join(map(self._read, self._frames[number])), self._options)
 
 
 def _colour_after(colour: str, syntax: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from dcmtools.dataset.elements import UNDEFINED, Element
 from dcmtools.dataset.read import DicomFile
 from dcmtools.errors import InputError
-from dcmtools.pixels.encoding import byteswapped
+from dcmtools.pixels.encoding import WIDTHS, byteswapped
 from dcmtools.pixels.frame_crew import crew_size, worked
 from dcmtools.pixels.frame_work import Difference, FrameComparison, Recipe
 from dcmtools.pixels.rewriting import chunks
@@ -79,13 +79,11 @@ def _is_same(survey: Survey, one: Element, other: Survey, two: Element) -> bool:
     """Tell whether native pixel data are the same but for the order of bytes in words."""
     if one.length + one.length % 2 != two.length:
         return False
-    turned = one.level.encoding.big_endian != two.level.encoding.big_endian and one.vr == "OW"
+    big, other_big = (each.level.encoding.big_endian and each.vr != "UN" for each in (one, two))
+    width = WIDTHS.get(two.vr if one.vr == "??" else one.vr, 1) if big != other_big else 1
     before = chunks(survey.file.header.source, survey.path, one.value_offset, one.length)
     after = chunks(other.file.header.source, other.path, two.value_offset, one.length)
-    return all(
-        byteswapped(each, 2 if turned else 1) == more
-        for each, more in zip(before, after, strict=True)
-    )
+    return all(byteswapped(each, width) == more for each, more in zip(before, after, strict=True))
 
 
 def peak_ratio(difference: Difference, bits: int) -> float:

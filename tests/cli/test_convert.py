@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pydicom
@@ -19,11 +20,15 @@ from typer.testing import CliRunner, Result
 
 from dcmtools.cli.main import app
 from dcmtools.pixels.converter import NAMES
+from tests.bench.pixels import family
 from tests.cli.modifying import contents, files, records
 from tests.disks import mounted
 from tests.factories import BODY, EXPLICIT, IMPLICIT, make_ct, part10, write
 from tests.pixels.reading import lines, syntax_of
 from tests.pixels.test_transcode import compressed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 DEADLINE = 60  # seconds
 
@@ -317,29 +322,66 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
         assert files(disk) == []
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals are a matter of POSIX")
-def test_a_run_that_is_killed_leaves_whole_files_and_no_processes(tmp_path: Path) -> None:
-    folder, out = tmp_path / "in", tmp_path / "out"
+def many(folder: Path) -> Path:
+    """Make a folder that takes long to be compressed."""
     for number in range(30):
         make(folder / f"{number:02}.dcm", Rows=512, Columns=512, PixelData=os.urandom(524288))
-    words = ["convert", folder, "-o", out, "--to", "j2k-lossless", "-j", "2"]
+    return folder
+
+
+def one(folder: Path) -> Path:
+    """Make a folder with one image, of so many frames that processes share them."""
+    pixels = os.urandom(524288) * 80
+    make(folder / "00.dcm", Rows=512, Columns=512, NumberOfFrames=80, PixelData=pixels)
+    return folder
+
+
+@contextmanager
+def under_way(source: Path, out: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
+    """Give a run that has begun to write, and its processes."""
+    words = ["convert", source, "-o", out, "--to", "j2k-lossless", "-j", "2"]
     with subprocess.Popen([sys.executable, "-m", "dcmtools", *words]) as process:
         end = time.monotonic() + DEADLINE
-        while not list(out.glob("*.dcm")):
+        while not any(path.stat().st_size > 5000 for path in out.glob("*")):
             assert time.monotonic() < end
             time.sleep(0.02)
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        started = children.read_text("ascii").split() if children.exists() else []
-        process.send_signal(signal.SIGKILL)
-    done = list(out.glob("*.dcm"))
-    assert done
-    assert all(syntax_of(path) == JPEG2000Lossless for path in done)
-    while any(Path(f"/proc/{pid}/cmdline").exists() for pid in started):
+        yield process, family(process.pid)
+
+
+def wait_for_end(pids: list[int]) -> None:
+    end = time.monotonic() + DEADLINE
+    while any(Path(f"/proc/{pid}/cmdline").exists() for pid in pids):
         assert time.monotonic() < end
         time.sleep(0.02)
-    ran = well(folder, "-o", out, "--to", "j2k-lossless", "--resume", "-j", "2")
-    assert said(ran) == [f"{30 - len(done)} converted, {len(done)} already there"]
-    assert files(out) == [f"{number:02}.dcm" for number in range(30)]  # and no part of a file
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process has started")
+@pytest.mark.parametrize("make_source", [many, one])
+def test_a_run_that_is_killed_leaves_whole_files_and_no_processes(
+    tmp_path: Path, make_source: Callable[[Path], Path]
+) -> None:
+    source, out = make_source(tmp_path / "in"), tmp_path / "out"
+    with under_way(source, out) as (process, pids):
+        process.send_signal(signal.SIGKILL)
+    assert len(pids) > 2
+    wait_for_end(pids)
+    done = list(out.glob("*.dcm"))
+    assert all(syntax_of(path) == JPEG2000Lossless for path in done)
+    ran = well(source, "-o", out, "--to", "j2k-lossless", "--resume", "-j", "2")
+    known = f", {len(done)} already there" if done else ""
+    assert said(ran) == [f"{len(files(source)) - len(done)} converted{known}"]
+    assert files(out) == files(source)  # and no part of a file
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process has started")
+@pytest.mark.parametrize("make_source", [many, one])
+def test_ctrl_c_is_heard_at_once(tmp_path: Path, make_source: Callable[[Path], Path]) -> None:
+    source, out = make_source(tmp_path / "in"), tmp_path / "out"
+    with under_way(source, out) as (process, pids):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(3) == 130
+    wait_for_end(pids)
+    assert all(name.endswith(".dcm") for name in files(out))
 
 
 def test_a_report_is_whole_json(study: Path, tmp_path: Path) -> None:

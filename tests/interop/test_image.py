@@ -36,6 +36,7 @@ LOSSY_JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 UNLIKE = {
     "rtdose_expb_1frame": "takes words of 32 bits in big endian as two of 16 bits",
+    "RG3_JPLY": "drops the highest bit of what a lossy codec makes brighter than bits are stored",
 }
 """What DCMTK makes something else of, and why. pydicom does as we do."""
 

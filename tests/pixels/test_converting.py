@@ -1,5 +1,6 @@
 """Show that a conversion changes the encoding and what describes it, and nothing else."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.encaps import generate_frames
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
 from dcmtools.dataset.elements import PIXEL_DATA
@@ -15,6 +16,7 @@ from dcmtools.dataset.part10 import IMPLEMENTATION
 from dcmtools.dataset.rewrite import Destination
 from dcmtools.errors import InputError, NotDicomError, OutputError, UsageError
 from dcmtools.pixels.converter import Converted, Converter, Wanted, syntax_named
+from tests.conftest import need
 from tests.factories import (
     BIG,
     BODY,
@@ -424,3 +426,76 @@ def test_a_sequence_that_nobody_closes_stays_as_it_was(
     convert(converter, tmp_path / "b.dcm", tmp_path / "c.dcm", EXPLICIT)
     assert lines(tmp_path / "c.dcm") == lines(source)
     assert any(tag == PIXEL_DATA for _, tag, _, _ in lines(make_words(tmp_path / "d.dcm")))
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize(
+    "command",
+    [("dcmcjpeg", "+eb"), ("dcmcjpeg", "+ee"), ("dcmcjpeg", "+e1"), ("dcmcjpls", "+el"), ("rle",)],
+    ids=" ".join,
+)
+def test_an_image_that_is_cut_inside_its_fragment_is_refused(
+    converter: Converter, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    bits = 8 if "+eb" in command else 16
+    native = make_image(tmp_path / "a.dcm") if bits == 8 else make_words(tmp_path / "a.dcm")
+    source = tmp_path / "b.dcm"
+    if command == ("rle",):
+        convert(converter, native, source, RLE)
+    else:
+        subprocess.run([need(command[0]), command[1], native, source], check=True)
+    convert(converter, source, tmp_path / "whole.dcm", EXPLICIT)
+    data = pydicom.dcmread(source)
+    (code,) = generate_frames(data.PixelData, number_of_frames=1)
+    for keep in (0.1, 0.5, 0.95):
+        data.PixelData = encapsulate([code[: int(len(code) * keep)]])
+        data["PixelData"].is_undefined_length = True
+        data.save_as(source)
+        with pytest.raises(InputError, match=r"cannot be decompressed: "):
+            convert(converter, source, tmp_path / "cut.dcm", EXPLICIT)
+    assert not (tmp_path / "cut.dcm").exists()
+    for padding in (b"\0", b" ", b"\0\0\0\0") if bits == 16 and command != ("rle",) else ():
+        data.PixelData = encapsulate([code + padding])
+        data.save_as(source)
+        convert(converter, source, tmp_path / "padded.dcm", EXPLICIT)
+        assert lines(tmp_path / "padded.dcm") == lines(tmp_path / "whole.dcm")
+
+
+@pytest.mark.interop
+def test_a_scan_without_its_parameters_is_decoded(converter: Converter, tmp_path: Path) -> None:
+    source = tmp_path / "b.dcm"
+    native = make_words(tmp_path / "a.dcm")
+    subprocess.run([need("dcmcjpeg"), "+ee", native, source], check=True)
+    convert(converter, source, tmp_path / "whole.dcm", EXPLICIT)
+    content = source.read_bytes()
+    whole_scan = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
+    assert content.count(whole_scan) == 1
+    write(source, content.replace(whole_scan, whole_scan[:7] + b"\0\0\0"))
+    convert(converter, source, tmp_path / "again.dcm", EXPLICIT)
+    assert lines(tmp_path / "again.dcm") == lines(tmp_path / "whole.dcm")
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("transform", [None, 0, 1])
+@pytest.mark.parametrize("jfif", [False, True])
+def test_what_markers_say_of_colours_turns_none(
+    converter: Converter,
+    tmp_path: Path,
+    transform: int | None,
+    jfif: bool,  # noqa: FBT001 - a case
+) -> None:
+    """Show that the attributes decide, whatever markers do to what Pillow gives."""
+    source, native = tmp_path / "b.dcm", make_image(tmp_path / "a.dcm", 1, 3)
+    subprocess.run([need("dcmcjpeg"), "+eb", native, source], check=True)
+    data = pydicom.dcmread(source)
+    (code,) = generate_frames(data.PixelData, number_of_frames=1)
+    convert(converter, source, tmp_path / "plain.dcm", EXPLICIT)
+    rest_of_it = code[code.index(b"\xff\xdb") :]
+    marker = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0" if jfif else b""
+    if transform is not None:
+        marker += b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + bytes([transform])
+    data.PixelData = encapsulate([b"\xff\xd8" + marker + rest_of_it])
+    data["PixelData"].is_undefined_length = True
+    data.save_as(source)
+    convert(converter, source, tmp_path / "marked.dcm", EXPLICIT)
+    assert lines(tmp_path / "marked.dcm") == lines(tmp_path / "plain.dcm")

@@ -19,6 +19,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELo
 
 from dcmtools.dataset.elements import PIXEL_DATA
 from dcmtools.errors import InputError
+from dcmtools.pixels.codec import Codec
 from dcmtools.pixels.decoding import decoder_of
 from dcmtools.pixels.worker import Transcoder
 from tests.conftest import need
@@ -569,6 +570,23 @@ def test_a_decoder_that_is_not_installed_is_named(
         decoder_of(syntax, "a.dcm")
     assert caught.value.why.endswith(" cannot be decompressed: no decoder is installed")
     assert caught.value.hint == f"pip install '{extra}' adds one."
+
+
+def test_a_decoder_for_twelve_bits_that_is_not_installed_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    syntax = "1.2.840.10008.1.2.4.51"
+    decoder = get_decoder(syntax)
+    monkeypatch.setattr(decoder, "_available", {"pillow": decoder._available["pillow"]})
+    options = {"rows": 1, "columns": 1, "samples_per_pixel": 1, "bits_allocated": 16}
+    options |= {"photometric_interpretation": "MONOCHROME2"}
+    with pytest.raises(InputError) as caught:
+        Codec(syntax, "a.dcm").decode(b"\xff\xd8\xff\xd9", options)
+    assert caught.value.why == (
+        "JPEG Extended (Process 2 and 4) of more than 8 bits cannot be decompressed:"
+        " no decoder is installed"
+    )
+    assert caught.value.hint == "pip install 'dcmtools[jpeg]' adds one."
 
 
 def test_pixels_that_are_not_encapsulated_as_said_are_refused(
